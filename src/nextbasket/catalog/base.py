@@ -1,0 +1,192 @@
+"""The catalog's port: what tables there are, which files make up each version, and how a version is committed.
+
+Column types are Athena's (Glue's) type texts, for example ``bigint``, ``double``, ``string``, ``array<string>``;
+``nextbasket.catalog.types`` converts them to and from Arrow. Table names are ``database.table``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+import pyarrow as pa
+
+ICEBERG = "iceberg"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name, its Athena type text, and a comment."""
+
+    name: str
+    type: str
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableDefinition:
+    """What a Glue table holds: columns, partition keys, location, format and its reader's parameters.
+
+    ``format`` is ``iceberg``, ``csv``, ``json`` or ``parquet``. A csv table has parameters ``delimiter``, ``quote``,
+    ``skip.header.line.count`` (``0`` or ``1``), ``encoding`` and ``compression`` (``none``, ``gzip``).
+    """
+
+    database: str
+    name: str
+    columns: tuple[Column, ...]
+    location: str
+    format: str
+    partition_keys: tuple[Column, ...] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def full_name(self) -> str:
+        """``database.table``."""
+        return f"{self.database}.{self.name}"
+
+
+class ChangePolicy(StrEnum):
+    """What ``define`` does with a definition that differs from the stored one."""
+
+    UPDATE = "UPDATE"
+    LOG = "LOG"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How a new definition differs from the stored one; empty everywhere when it does not.
+
+    ``changed`` holds (column, old type, new type).
+    """
+
+    table: str
+    created: bool = False
+    added: tuple[Column, ...] = ()
+    removed: tuple[Column, ...] = ()
+    changed: tuple[tuple[str, str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.created or bool(self.added or self.removed or self.changed)
+
+
+class CommitMode(StrEnum):
+    """How a commit's files relate to the rows already there.
+
+    ``MERGE_BY_KEY``: the files hold the new rows together with every old row of the data files named in ``replaces``
+    that is still valid (copy on write); those data files leave the table in the same commit.
+    """
+
+    APPEND = "append"
+    OVERWRITE = "overwrite"
+    MERGE_BY_KEY = "merge_by_key"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A data file: its URI, its rows, its bytes."""
+
+    uri: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One committed version of a table; ``summary`` carries ``run_id`` and what the committer counted."""
+
+    table: str
+    id: int
+    parent_id: int | None
+    at: datetime
+    operation: str
+    summary: Mapping[str, str]
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that committed it."""
+        return self.summary.get("run_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What an engine reads: a fixed list of files with their format, schema and reader parameters.
+
+    ``schema`` includes partition columns; ``partitions`` holds, for each file of a Hive-partitioned table, its
+    partition values by file URI. ``snapshot_id`` is None for tables read in place.
+    """
+
+    table: str
+    format: str
+    files: tuple[DataFile, ...]
+    schema: pa.Schema
+    snapshot_id: int | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    partitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+class Catalog(Protocol):
+    """The catalog. Adapters: ``local`` (pyiceberg's SqlCatalog and SQLite); ``glue`` comes with the AWS home."""
+
+    def table(self, name: str) -> TableDefinition:
+        """Return the definition of ``database.table``; raises NotFoundError that names the nearest known table."""
+        ...
+
+    def tables(self, database: str | None = None) -> list[TableDefinition]:
+        """Return all definitions, of one database if named, ordered by name."""
+        ...
+
+    def define(self, definition: TableDefinition, policy: ChangePolicy = ChangePolicy.UPDATE) -> Drift:
+        """Create or change a table's definition; returns how it differs from the stored one.
+
+        An Iceberg definition creates the table empty or evolves its columns (added, widened).
+        """
+        ...
+
+    def drop(self, name: str) -> None:
+        """Forget a table; its files stay until swept."""
+        ...
+
+    def scan(self, name: str, *, snapshot_id: int | None = None, at: datetime | None = None) -> Scan:
+        """Plan a read of the table's current version, or of the named snapshot, or of the one current at a time."""
+        ...
+
+    def snapshots(self, name: str) -> list[Snapshot]:
+        """Return an Iceberg table's snapshots, oldest first; empty for tables read in place."""
+        ...
+
+    def commit(
+        self,
+        name: str,
+        mode: CommitMode,
+        files: Sequence[DataFile],
+        *,
+        run_id: str,
+        expected_snapshot: int | None = None,
+        check_expected: bool = False,
+        replaces: Sequence[str] = (),
+        summary: Mapping[str, str] | None = None,
+    ) -> Snapshot:
+        """Make the files part of the table in one atomic step.
+
+        A run id that already committed to the table returns its earlier snapshot and changes nothing. With
+        ``check_expected`` the table's current snapshot must be ``expected_snapshot`` (None: no snapshot yet), else
+        CommitConflictError. An unknown data file in ``replaces`` is a CommitConflictError too.
+        """
+        ...
+
+    def properties(self, name: str) -> Mapping[str, str]:
+        """Return the table's properties."""
+        ...
+
+    def set_properties(self, name: str, properties: Mapping[str, str]) -> None:
+        """Add or replace properties of a table."""
+        ...
+
+    def ingested(self, sha256: str) -> Mapping[str, str] | None:
+        """Return what the ingest ledger holds for a file's content, or None when that content was never loaded."""
+        ...
+
+    def expire(self, name: str, *, older_than: timedelta, keep_last: int = 1) -> int:
+        """Expire the table's snapshots older than ``older_than`` but the last ``keep_last``; returns how many."""
+        ...

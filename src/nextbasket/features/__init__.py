@@ -1,0 +1,1 @@
+"""Feature definitions and the feature job."""

@@ -1,0 +1,1 @@
+"""The shop's words: tables, keys, checks; the sample-shop generator."""

@@ -1,0 +1,1 @@
+"""From landing files to typed tables: land, crawl, load."""

@@ -1,0 +1,1 @@
+"""Zones and files: where raw files land, where tables' data files live."""

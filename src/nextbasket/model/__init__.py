@@ -1,0 +1,1 @@
+"""Training set, train, evaluate, choose basket, registry, score."""

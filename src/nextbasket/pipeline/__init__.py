@@ -1,0 +1,1 @@
+"""The named steps and their order, declared once."""

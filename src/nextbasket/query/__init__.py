@@ -1,0 +1,1 @@
+"""SQL in Athena's dialect and Ibis expressions, on exchangeable engines."""

@@ -1,0 +1,1 @@
+"""DataBrew recipes: parse, compile to Ibis, run."""
