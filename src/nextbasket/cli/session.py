@@ -1,0 +1,77 @@
+"""What one call of the command line knows: where the home is, and how to answer."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nextbasket.progress import Progress
+
+if TYPE_CHECKING:
+    from nextbasket.app.shop import Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The global options of one call."""
+
+    home: Path
+    json: bool
+    debug: bool
+
+    def shop(self, *, create: bool = False) -> "Shop":
+        """Open the shop home; ``create`` makes one that is not there yet."""
+        from nextbasket.app.shop import open_shop
+
+        return open_shop(self.home, create=create)
+
+    def answer(self, document: Any, text: str | Callable[[], str]) -> None:
+        """Print the command's answer: one JSON document with ``--json``, else the text for people."""
+        if self.json:
+            json.dump(document, sys.stdout, ensure_ascii=False, default=str)
+            sys.stdout.write("\n")
+        else:
+            sys.stdout.write((text if isinstance(text, str) else text()).rstrip("\n") + "\n")
+
+    def progress(self, title: str) -> Progress:
+        """Return a progress callback that writes to stderr: a moving line on a terminal, whole lines elsewhere."""
+        return TerminalProgress(title) if sys.stderr.isatty() else LineProgress(title)
+
+
+def session(context: typer.Context) -> Session:
+    """Return the session that the global options made."""
+    made = context.obj
+    if not isinstance(made, Session):  # the callback always runs before a command
+        raise TypeError("the command was called without the global options")
+    return made
+
+
+class LineProgress:
+    """Progress as whole lines on stderr, one for each new message."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._last: str | None = None
+
+    def __call__(self, message: str, _fraction: float | None) -> None:
+        """Write the message when it is a new one."""
+        if message != self._last:
+            self._last = message
+            print(f"{self._title}: {message}", file=sys.stderr, flush=True)  # noqa: T201 this is the terminal's room
+
+
+class TerminalProgress:
+    """Progress as one moving line on a terminal."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+
+    def __call__(self, message: str, fraction: float | None) -> None:
+        """Redraw the line."""
+        share = "" if fraction is None else f" {fraction:4.0%}"
+        line = f"{self._title}:{share} {message}"[:110]
+        print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)  # noqa: T201 this is the terminal's room
