@@ -50,6 +50,14 @@ class Lake(Protocol):
         """Remove a file; removing one that is gone is no error."""
         ...
 
+    def uri(self, zone: Zone, key: str = "") -> str:
+        """Return the URI of a key, or of the whole zone, whether or not anything is there."""
+        ...
+
+    def locate(self, uri: str) -> tuple[Zone, str]:
+        """Return the zone and key of a URI; raises NotFoundError when it lies in no zone of this lake."""
+        ...
+
     def staging(self, run_id: str) -> str:
         """Return the URI of a fresh, empty folder in the warehouse that belongs to one attempt of one run.
 
