@@ -17,6 +17,7 @@ array<T>, map<K,V>, struct<a:T,…>     list, map, struct
 
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pyarrow as pa
 
@@ -134,7 +135,7 @@ class _Counter:
         return self._last
 
 
-def _numbered(fields: list[pa.Field], next_id: Callable[[], int]) -> list[pa.Field]:
+def _numbered(fields: "list[pa.Field[Any]]", next_id: Callable[[], int]) -> "list[pa.Field[Any]]":
     # Iceberg's order for fresh ids: all fields of one level first, then into each of them in turn.
     ids = [next_id() for _ in fields]
     return [
@@ -147,15 +148,24 @@ def _numbered_type(data_type: pa.DataType, next_id: Callable[[], int]) -> pa.Dat
     if pa.types.is_list(data_type):
         return pa.list_(_numbered([data_type.value_field], next_id)[0])
     if pa.types.is_map(data_type):
-        return pa.map_(*_numbered([data_type.key_field, data_type.item_field], next_id))
+        key, value = _numbered([data_type.key_field, data_type.item_field], next_id)
+        return map_of(key, value)
     if pa.types.is_struct(data_type):
         return pa.struct(_numbered(list(data_type), next_id))
     return data_type
 
 
-def with_field_id(field: pa.Field, field_id: int) -> pa.Field:
+def map_of(key: "pa.Field[Any]", value: "pa.Field[Any]") -> pa.DataType:
+    """Return the map type of two fields, which keep their field ids."""
+    # pyarrow's stubs know only types here; pyarrow itself takes fields as well.
+    return pa.map_(key, value)  # type: ignore[call-overload, no-any-return]
+
+
+def with_field_id(field: "pa.Field[Any]", field_id: int) -> "pa.Field[Any]":
     """Return the field with its Parquet field id set."""
-    return field.with_metadata({**(field.metadata or {}), FIELD_ID: str(field_id).encode()})
+    metadata: dict[bytes | str, bytes | str] = {**(field.metadata or {})}
+    metadata[FIELD_ID] = str(field_id)
+    return field.with_metadata(metadata)
 
 
 class _Parser:
@@ -203,7 +213,7 @@ class _Parser:
 
     def _struct(self) -> pa.DataType:
         self._expect("<")
-        fields: list[pa.Field] = []
+        fields: "list[pa.Field[Any]]" = []
         while True:
             name = self._next()
             self._expect(":")
