@@ -17,21 +17,29 @@ class _Part(BaseModel):
 class EngineSettings(_Part):
     """How queries run."""
 
-    memory_limit: str = Field(default="3GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$", description="DuckDB's memory limit.")
-    threads: int | None = Field(default=None, ge=1, le=256, description="Worker threads; the machine's cores when left out.")
+    memory_limit: str = Field(
+        default="3GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$", description="DuckDB's memory limit."
+    )
+    threads: int | None = Field(
+        default=None, ge=1, le=256, description="Worker threads; the machine's cores when left out."
+    )
 
 
 class LandingSettings(_Part):
     """What ``land`` accepts."""
 
-    largest_member_gb: float = Field(default=50.0, gt=0, description="Largest file taken out of an archive, in GB unpacked.")
+    largest_member_gb: float = Field(
+        default=50.0, gt=0, description="Largest file taken out of an archive, in GB unpacked."
+    )
 
 
 class ModelSettings(_Part):
     """How models are trained and which one answers."""
 
     live: str = Field(default="final", pattern=r"^[a-z][a-z0-9-]*$", description="The model that scores and predicts.")
-    sample_fraction: float = Field(default=0.1, gt=0, le=1, description="Share of the shoppers the first, sample model sees.")
+    sample_fraction: float = Field(
+        default=0.1, gt=0, le=1, description="Share of the shoppers the first, sample model sees."
+    )
 
 
 class SampleSettings(_Part):
@@ -43,7 +51,9 @@ class SampleSettings(_Part):
 class Settings(_Part):
     """All settings; every one has a default, so an empty file is complete."""
 
-    seed: int = Field(default=1, ge=0, le=2**31 - 1, description="Seed of everything random: sample shop, split, training.")
+    seed: int = Field(
+        default=1, ge=0, le=2**31 - 1, description="Seed of everything random: sample shop, split, training."
+    )
     engine: EngineSettings = EngineSettings()
     landing: LandingSettings = LandingSettings()
     model: ModelSettings = ModelSettings()

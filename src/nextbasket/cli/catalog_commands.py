@@ -1,0 +1,88 @@
+"""tables, query: look at the catalog and ask it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nextbasket.cli.session import session
+from nextbasket.cli.text import aligned
+from nextbasket.errors import NotBuiltError, UsageError
+
+ENGINES = ("duckdb", "spark", "athena")
+FORMATS = ("table", "csv", "json")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(tables)
+    app.command()(query)
+
+
+def tables(
+    context: typer.Context,
+    table: Annotated[str | None, typer.Argument(help="database.table; all tables when left out.")] = None,
+    history: Annotated[int, typer.Option(min=1, help="How many of the newest snapshots to show.")] = 10,
+) -> None:
+    """List the tables, or show one: schema, partitions, files, snapshots."""
+    called = session(context)
+    with called.shop() as shop:
+        if table is None:
+            listed = shop.list_tables()
+            rows = [(t["table"], t["format"], str(t["columns"]), _count(t["rows"]), t["at"] or "") for t in listed]
+            called.answer(listed, lambda: aligned(("table", "format", "columns", "rows", "committed"), rows))
+            return
+        shown = shop.describe_table(table, history)
+        called.answer(shown, lambda: _table_text(shown))
+
+
+def query(
+    context: typer.Context,
+    sql: Annotated[str, typer.Argument(help="A statement in Athena's SQL, or @FILE, or @NAME of a named query.")],
+    engine: Annotated[str, typer.Option(help="duckdb, spark or athena.")] = "duckdb",
+    format: Annotated[str | None, typer.Option(help="table, csv or json.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the result to this file (.csv, .json, .parquet).")] = None,
+    database: Annotated[str, typer.Option(help="The database of tables named without one.")] = "shop",
+) -> None:
+    """Run one SQL statement on the shop's tables."""
+    called = session(context)
+    if engine not in ENGINES:
+        raise UsageError(f"there is no engine '{engine}'; choose one of {', '.join(ENGINES)}.")
+    if engine == "athena":
+        raise NotBuiltError("the athena engine")
+    chosen = format or ("json" if called.json else "table")
+    if chosen not in FORMATS:
+        raise UsageError(f"there is no format '{chosen}'; choose one of {', '.join(FORMATS)}.")
+    with called.shop() as shop:
+        text = shop.statement(sql)
+        workgroup = shop.workgroup_on(engine)
+        if output is not None:
+            rows = workgroup.export_file(text, output, database=database)
+            called.answer({"output": str(output), "rows": rows}, f"{rows:,} rows written to {output}")
+            return
+        from nextbasket.query.formats import write_result
+
+        handle = workgroup.execute(text, database=database)
+        write_result(handle.schema, handle.batches(), sys.stdout, chosen)
+
+
+def _count(rows: int | None) -> str:
+    return "" if rows is None else f"{rows:,}"
+
+
+def _table_text(shown: dict[str, Any]) -> str:
+    parts = [f"{shown['table']}  ({shown['format']}, {shown['location']})", ""]
+    parts.append(aligned(("column", "type"), [(c["name"], c["type"]) for c in shown["schema"]]))
+    if shown["partition_keys"]:
+        parts += ["", "partition keys: " + ", ".join(shown["partition_keys"])]
+    files = shown["files"]
+    parts += ["", f"{_count(shown['rows']) or 'unknown'} rows in {len(files)} files, {shown['bytes']:,} bytes"]
+    for partition in shown["partitions"]:
+        parts.append("  partition " + ", ".join(f"{key}={value}" for key, value in partition.items()))
+    if shown["snapshots"]:
+        rows = [(str(s["id"]), s["at"], s["operation"], s["run_id"] or "") for s in shown["snapshots"]]
+        parts += ["", aligned(("snapshot", "committed", "operation", "run"), rows)]
+    if shown["properties"]:
+        parts += ["", aligned(("property", "value"), sorted(shown["properties"].items()))]
+    return "\n".join(parts)
