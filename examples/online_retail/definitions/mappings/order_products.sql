@@ -10,7 +10,7 @@ WITH lines AS (
         CAST(CAST("customer id" AS double) AS bigint) AS user_id,
         -- The same article is written 85123A and 85123a, 47503J with and without a space behind it.
         UPPER(TRIM(CAST(stockcode AS varchar))) AS product_id,
-        REGEXP_REPLACE(TRIM(CAST(description AS varchar)), '\s+', ' ') AS product_name,
+        REPLACE(REPLACE(TRIM(CAST(description AS varchar)), '   ', ' '), '  ', ' ') AS product_name,
         CAST(CAST(invoicedate AS varchar) AS timestamp) AS placed_at,
         -- The first reason that holds. What kind of line it is comes before who bought it, so that
         -- 'no customer id' counts sales that a customer id would have saved.
