@@ -64,7 +64,7 @@ def measure(
         output.seek(0)
         text = output.read().decode("utf-8", "replace")
     if watch.over:
-        stopped = f"out of memory: stopped above {limit_gb:.0f} GB"
+        stopped = f"out of memory: stopped above {limit_gb:.3g} GB"
     elif stopped is None and status:
         stopped = f"failed: {_last_line(log)}" if status > 0 else f"killed by {signal.Signals(-status).name}"
     return Measured(seconds, watch.peak / 1e9, stopped or "done", text)

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ ROOT = BENCH.parent
 SHOPPERS = {"full": 206_209, "small": 2_000}
 PACKAGES = ("nextbasket", "duckdb", "pandas", "polars", "pyspark", "xgboost-cpu")
 REFERENCE = "duckdb by hand"
+OTHERS = ("polars", "pandas", "spark")
 TRAINING = "nextbasket, training build"
 BOTH = "nextbasket, both builds"
 FIT_REFERENCE = "xgboost by hand"
@@ -108,7 +110,7 @@ def generated_shop(work: Path, shoppers: int) -> Path:
 
 
 def feature_rounds(bench: Bench, rounds: int, lanes: dict[str, Lane]) -> Iterator[str]:
-    """Run every contestant once a round, each round starting with another one; yields what was just done."""
+    """Run every contestant that has a lane once a round, each round starting with another one; yields what was done."""
     home = bench.work / "home"
 
     def peer(name: str, script: str) -> None:
@@ -132,12 +134,11 @@ def feature_rounds(bench: Bench, rounds: int, lanes: dict[str, Lane]) -> Iterato
             lanes[BOTH].take(Measured(first.seconds + second.seconds, peak, second.outcome, ""))
 
     contestants: list[tuple[str, Callable[[], None]]] = [
-        (REFERENCE, lambda: peer(REFERENCE, "features_duckdb")),
+        (REFERENCE, partial(peer, REFERENCE, "features_duckdb")),
         (TRAINING, ours),
-        ("polars", lambda: peer("polars", "features_polars")),
-        ("pandas", lambda: peer("pandas", "features_pandas")),
-        ("spark", lambda: peer("spark", "features_spark")),
+        *((name, partial(peer, name, f"features_{name}")) for name in OTHERS),
     ]
+    contestants = [(name, contest) for name, contest in contestants if name in lanes]
     for turn in range(rounds):
         for place in range(len(contestants)):
             name, contest = contestants[(turn + place) % len(contestants)]
@@ -210,6 +211,7 @@ def main() -> int:
     parser.add_argument("--scale", choices=sorted(SHOPPERS), default="full")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--fit-rounds", type=int, help="rounds of the training comparison; as many as --rounds")
+    parser.add_argument("--skip", action="append", default=[], choices=OTHERS, help="leave a peer out")
     parser.add_argument("--limit-seconds", type=float, default=600, help="wall time one command may take")
     parser.add_argument("--limit-gb", type=float, default=0.8 * memory_gb("MemTotal"), help="memory one may take")
     parser.add_argument("--work", type=Path, default=BENCH / "work", help="scratch folder; the shop is kept there")
@@ -219,8 +221,8 @@ def main() -> int:
     shop = generated_shop(options.work, SHOPPERS[options.scale])
     bench = Bench(shop, options.work, options.limit_seconds, options.limit_gb)
 
-    peers = (REFERENCE, TRAINING, BOTH, "polars", "pandas", "spark")
-    lanes = {name: Lane(name, REFERENCE) for name in peers}
+    others = [name for name in OTHERS if name not in options.skip]
+    lanes = {name: Lane(name, REFERENCE) for name in (REFERENCE, TRAINING, BOTH, *others)}
     lanes |= {name: Lane(name, FIT_REFERENCE) for name in (FIT_REFERENCE, FIT)}
     for done in feature_rounds(bench, options.rounds, lanes):
         print(done, file=sys.stderr)
