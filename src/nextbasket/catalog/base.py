@@ -57,7 +57,8 @@ class ChangePolicy(StrEnum):
 class Drift:
     """How a new definition differs from the stored one; empty everywhere when it does not.
 
-    ``changed`` holds (column, old type, new type).
+    ``changed`` holds (column, old type, new type); ``altered`` names the other parts that differ: ``location``,
+    ``format``, ``parameters``, ``partition_keys``, ``comments``, ``order``.
     """
 
     table: str
@@ -65,9 +66,10 @@ class Drift:
     added: tuple[Column, ...] = ()
     removed: tuple[Column, ...] = ()
     changed: tuple[tuple[str, str, str], ...] = ()
+    altered: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return self.created or bool(self.added or self.removed or self.changed)
+        return self.created or bool(self.added or self.removed or self.changed or self.altered)
 
 
 class CommitMode(StrEnum):
@@ -84,7 +86,7 @@ class CommitMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A data file: its URI, its rows, its bytes."""
+    """A data file: its URI, its rows (-1 where nobody has counted them: tables read in place), its bytes."""
 
     uri: str
     rows: int

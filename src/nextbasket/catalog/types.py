@@ -163,8 +163,8 @@ def map_of(key: "pa.Field[Any]", value: "pa.Field[Any]") -> pa.DataType:
 
 def with_field_id(field: "pa.Field[Any]", field_id: int) -> "pa.Field[Any]":
     """Return the field with its Parquet field id set."""
-    metadata: dict[bytes | str, bytes | str] = {**(field.metadata or {})}
-    metadata[FIELD_ID] = str(field_id)
+    metadata: dict[bytes | str, bytes | str] = {FIELD_ID: str(field_id)}
+    metadata.update((key, value) for key, value in (field.metadata or {}).items() if key != FIELD_ID)
     return field.with_metadata(metadata)
 
 
@@ -213,7 +213,7 @@ class _Parser:
 
     def _struct(self) -> pa.DataType:
         self._expect("<")
-        fields: "list[pa.Field[Any]]" = []
+        fields: list[pa.Field[Any]] = []
         while True:
             name = self._next()
             self._expect(":")

@@ -1,0 +1,657 @@
+"""The catalog on a laptop: Iceberg tables through pyiceberg, everything else in the same SQLite file of the home.
+
+Reading never locks and never writes. Every change holds ``catalog.lock`` of the home: a file lock that the operating
+system takes back when its holder dies, so a killed command leaves the old version or the new one and blocks nobody.
+"""
+
+import difflib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from filelock import FileLock, Timeout
+
+from nextbasket.catalog import ledger
+from nextbasket.catalog.base import (
+    ICEBERG,
+    ChangePolicy,
+    Column,
+    CommitMode,
+    DataFile,
+    Drift,
+    Scan,
+    Snapshot,
+    TableDefinition,
+)
+from nextbasket.catalog.database import BUSY_SECONDS, CatalogDatabase, has_table
+from nextbasket.catalog.ledger import IngestedFile
+from nextbasket.catalog.metadata import TableMetadata, read_metadata
+from nextbasket.catalog.types import arrow_schema, to_arrow, to_text
+from nextbasket.errors import CommitConflictError, HomeError, InputError, NotFoundError
+from nextbasket.lake.base import Lake, Zone
+from nextbasket.lake.faults import home_errors
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog.sql import SqlCatalog
+    from pyiceberg.table import Table
+
+LOCK_SECONDS = 300.0
+"""How long a change waits for another one's lock; a commit holds it for about a tenth of a second."""
+
+UNKNOWN_ROWS = -1
+"""The row count of a file that is read in place: nobody has counted it."""
+
+
+class LocalCatalog:
+    """Tables of the shop home: ``catalog.db`` and ``catalog.lock`` in ``home``, files in ``lake``.
+
+    ``clock`` returns an aware time; it decides which snapshots are old enough to expire. One instance may be shared
+    by threads.
+    """
+
+    def __init__(self, home: Path, lake: Lake, clock: Callable[[], datetime]) -> None:
+        self._home = Path(os.path.abspath(home))  # noqa: PTH100 - resolve() would follow a link the user chose
+        self._lake = lake
+        self._clock = clock
+        self._database = CatalogDatabase(self._home / "catalog.db")
+        self._iceberg_catalog: SqlCatalog | None = None
+        self._read_metadata = lru_cache(maxsize=256)(read_metadata)
+        self._planned = lru_cache(maxsize=256)(_plan)
+
+    # --- definitions ---------------------------------------------------------------------------------------------
+
+    def table(self, name: str) -> TableDefinition:
+        """Return the definition of ``database.table``; raises NotFoundError that names the nearest known table."""
+        database, table = _split(name)
+        uri = self._locations(database, table).get((database, table))
+        if uri is not None:
+            return _definition_of(self._metadata(f"{database}.{table}", uri))
+        found = self._in_place(database, table)
+        if not found:
+            raise self._not_found(name)
+        return found[0]
+
+    def tables(self, database: str | None = None) -> list[TableDefinition]:
+        """Return all definitions, of one database if named, ordered by name."""
+        definitions = self._in_place(database)
+        for (owner, table), uri in self._locations(database).items():
+            definitions.append(_definition_of(self._metadata(f"{owner}.{table}", uri)))
+        return sorted(definitions, key=lambda definition: (definition.database, definition.name))
+
+    def define(self, definition: TableDefinition, policy: ChangePolicy = ChangePolicy.UPDATE) -> Drift:
+        """Create or change a table's definition; returns how it differs from the stored one.
+
+        An Iceberg table gains columns and widens types (``int`` to ``bigint``, ``float`` to ``double``, more digits);
+        a column that the new definition lacks is reported and stays, since its data does. Raises InputError for a
+        change that would need the data rewritten. A table read in place takes the new definition as it is. With
+        ``LOG`` a table that exists is left alone; one that does not is created all the same.
+        """
+        _check_definition(definition)
+        with self._changing():
+            try:
+                stored: TableDefinition | None = self.table(definition.full_name)
+            except NotFoundError:
+                stored = None
+            if stored is not None and (stored.format == ICEBERG) != (definition.format == ICEBERG):
+                raise InputError(
+                    f"{definition.full_name} is a {stored.format} table and cannot become {definition.format}; "
+                    "drop it first."
+                )
+            drift = _drift(stored, definition)
+            if drift and (stored is None or policy is ChangePolicy.UPDATE):
+                if definition.format == ICEBERG:
+                    self._define_iceberg(stored, definition, drift)
+                else:
+                    self._define_in_place(definition)
+        return drift
+
+    def drop(self, name: str) -> None:
+        """Forget a table and what was ingested into it; its files stay until swept."""
+        database, table = _split(name)
+        with self._changing():
+            definition = self.table(name)
+            with self._database.writing() as connection:
+                ledger.forget(connection, definition.full_name)
+                connection.execute("DELETE FROM table_definitions WHERE database = ? AND name = ?", (database, table))
+            if definition.format == ICEBERG:
+                self._iceberg().drop_table((database, table))
+
+    def properties(self, name: str) -> Mapping[str, str]:
+        """Return the table's properties; those of a table read in place include its reader's parameters."""
+        definition = self.table(name)
+        if definition.format == ICEBERG:
+            return dict(definition.parameters)
+        with self._database.reading() as connection:
+            (text,) = connection.execute(
+                "SELECT properties FROM table_definitions WHERE database = ? AND name = ?",
+                (definition.database, definition.name),
+            ).fetchone()
+        return {**definition.parameters, **json.loads(text)}
+
+    def set_properties(self, name: str, properties: Mapping[str, str]) -> None:
+        """Add or replace properties of a table."""
+        database, table = _split(name)
+        with self._changing():
+            definition = self.table(name)
+            if definition.format == ICEBERG:
+                iceberg_table = self._load(database, table)
+                with iceberg_table.transaction() as transaction:
+                    transaction.set_properties(dict(properties))
+                self._index(definition.full_name)
+                return
+            with self._database.writing() as connection:
+                (text,) = connection.execute(
+                    "SELECT properties FROM table_definitions WHERE database = ? AND name = ?", (database, table)
+                ).fetchone()
+                connection.execute(
+                    "UPDATE table_definitions SET properties = ? WHERE database = ? AND name = ?",
+                    (json.dumps({**json.loads(text), **properties}), database, table),
+                )
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def scan(self, name: str, *, snapshot_id: int | None = None, at: datetime | None = None) -> Scan:
+        """Plan a read of the table's current version, or of the named snapshot, or of the one current at a time.
+
+        The schema of an earlier snapshot is the one it was written with. The files of a table read in place are
+        those in its location now, without hidden ones (names that start with ``.`` or ``_``, as Athena has it); their
+        row count is -1.
+        """
+        database, table = _split(name)
+        full_name = f"{database}.{table}"
+        uri = self._locations(database, table).get((database, table))
+        if uri is None:
+            return self._scan_in_place(self.table(name), snapshot_id, at)
+        metadata = self._metadata(full_name, uri)
+        if snapshot_id is None and at is None:
+            stored = metadata.current()
+            if stored is None:
+                return Scan(full_name, "parquet", (), metadata.arrow_schema())
+            schema = metadata.arrow_schema()
+        else:
+            stored = metadata.snapshot(snapshot_id) if snapshot_id is not None else metadata.as_of(_aware(at))
+            if stored is None:
+                wanted = f"snapshot {snapshot_id}" if snapshot_id is not None else f"version at {at}"
+                known = ", ".join(
+                    f"{known.snapshot.id} ({known.snapshot.at:%Y-%m-%d %H:%M:%S})" for known in metadata.snapshots[-5:]
+                )
+                raise NotFoundError(f"{full_name} has no {wanted}; its latest snapshots: {known or 'none'}.")
+            schema = metadata.arrow_schema(stored.schema_id)
+        return Scan(full_name, "parquet", self._planned(full_name, stored.manifest_list), schema, stored.snapshot.id)
+
+    def snapshots(self, name: str) -> list[Snapshot]:
+        """Return an Iceberg table's snapshots, oldest first; empty for tables read in place."""
+        metadata = self._iceberg_metadata(name)
+        return [stored.snapshot for stored in metadata.snapshots] if metadata is not None else []
+
+    def referenced_files(self) -> set[str]:
+        """Return the URIs of all files that any snapshot of any table needs: what a sweep must keep."""
+        from nextbasket.catalog import iceberg
+
+        uris: set[str] = set()
+        for (database, table), uri in self._locations().items():
+            uris |= iceberg.referenced(self._metadata(f"{database}.{table}", uri))
+        return uris
+
+    # --- commits -------------------------------------------------------------------------------------------------
+
+    def commit(
+        self,
+        name: str,
+        mode: CommitMode,
+        files: Sequence[DataFile],
+        *,
+        run_id: str,
+        expected_snapshot: int | None = None,
+        check_expected: bool = False,
+        replaces: Sequence[str] = (),
+        summary: Mapping[str, str] | None = None,
+    ) -> Snapshot:
+        """Make the files part of the table in one atomic step; see the port.
+
+        Each file must be there, whole, with the rows it claims and the table's columns, and not yet be part of the
+        table (InputError). What ``summary`` holds under ``nextbasket.ingested`` enters the ingest ledger.
+        """
+        from nextbasket.catalog import iceberg
+
+        if replaces and mode is not CommitMode.MERGE_BY_KEY:
+            raise InputError(f"a commit in mode {mode.value} to {name} cannot replace single files; use merge_by_key.")
+        database, table = _split(name)
+        full_name = f"{database}.{table}"
+        carried = {**(summary or {}), "run_id": run_id}
+        ledger.files_of(Snapshot(full_name, 0, None, datetime.fromtimestamp(0, UTC), mode.value, carried))
+        with self._changing():
+            if (database, table) not in self._locations(database, table):
+                raise self._not_iceberg(name)
+            self._index(full_name)
+            with self._database.reading() as connection:
+                earlier = ledger.commit_of(connection, full_name, run_id)
+            if earlier is not None:
+                return earlier
+            iceberg_table = self._load(database, table)
+            current = iceberg_table.metadata.current_snapshot_id
+            if check_expected and current != expected_snapshot:
+                raise CommitConflictError(
+                    f"{full_name} is at snapshot {current}, not {expected_snapshot} as run {run_id} expected: "
+                    "another run committed first; run again to compute from the new version."
+                )
+            with home_errors("commit to", self._home):
+                iceberg.commit(iceberg_table, mode, files, replaces, carried)
+            metadata = self._index(full_name)
+        committed = metadata.current()
+        if committed is None or committed.snapshot.run_id != run_id:
+            raise CommitConflictError(
+                f"another program changed {full_name} without the home's lock; look at its snapshots."
+            )
+        return committed.snapshot
+
+    def expire(self, name: str, *, older_than: timedelta, keep_last: int = 1) -> int:
+        """Expire the table's snapshots older than ``older_than`` but the last ``keep_last``; returns how many.
+
+        The ledger and the memory of run ids keep what expired commits recorded; ``Lake.sweep`` removes the files.
+        """
+        from nextbasket.catalog import iceberg
+
+        database, table = _split(name)
+        with self._changing():
+            if (database, table) not in self._locations(database, table):
+                raise self._not_iceberg(name)
+            metadata = self._index(f"{database}.{table}")
+            before = self._clock() - older_than
+            expired = iceberg.expire(self._load(database, table), metadata, before, keep_last)
+            self._index(f"{database}.{table}")
+        return expired
+
+    # --- ledger and state ----------------------------------------------------------------------------------------
+
+    def ingested(self, sha256: str, table: str | None = None) -> Mapping[str, str] | None:
+        """Return what the ledger holds for a file's content (its latest load, into ``table`` if named), or None.
+
+        Keys: ``sha256``, ``table``, ``key``, ``run_id``, ``snapshot_id``, ``at``, ``accepted``, ``merged``,
+        ``dropped`` (JSON object of counts by reason), ``quarantined``.
+        """
+        found = self._ledger(sha256=sha256, table=table)
+        return found[-1].as_texts() if found else None
+
+    def ledger(self, table: str | None = None) -> list[IngestedFile]:
+        """Return every file content ever loaded, into one table if named, oldest first."""
+        return self._ledger(table=table)
+
+    def state(self, key: str) -> str | None:
+        """Return a value of the small state table (steps' fingerprints), or None."""
+        if not self._database.exists():
+            return None
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+        return row[0] if row is not None else None
+
+    def set_state(self, key: str, value: str) -> None:
+        """Store a value in the state table."""
+        self._create()
+        with self._database.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _define_iceberg(self, stored: TableDefinition | None, definition: TableDefinition, drift: Drift) -> None:
+        from nextbasket.catalog import iceberg
+
+        if stored is None:
+            location = definition.location or self._lake.uri(
+                Zone.WAREHOUSE, f"tables/{definition.database}/{definition.name}"
+            )
+            with home_errors("write", location):
+                iceberg.create_table(
+                    self._iceberg(),
+                    definition.database,
+                    definition.name,
+                    (*definition.columns, *definition.partition_keys),
+                    [column.name for column in definition.partition_keys],
+                    location,
+                    definition.parameters,
+                )
+            self._index(definition.full_name)
+            return
+        if "partition_keys" in drift.altered:
+            raise InputError(
+                f"{definition.full_name} is partitioned by {_names(stored.partition_keys)} and cannot change to "
+                f"{_names(definition.partition_keys)}; drop it and load it again."
+            )
+        for column, old, new in drift.changed:
+            if not iceberg.is_widening(to_arrow(old), to_arrow(new)):
+                raise InputError(
+                    f"column {column} of {definition.full_name} cannot change from {old} to {new} without rewriting "
+                    "its data; drop the table and load it again."
+                )
+        changed = {name for name, _, _ in drift.changed}
+        columns = [column for column in definition.columns if column in drift.added or column.name in changed]
+        comments = {
+            new.name: new.comment
+            for old in stored.columns
+            for new in definition.columns
+            if new.name == old.name and new.comment and new.comment != old.comment
+        }
+        table = self._load(definition.database, definition.name)
+        if columns or comments:
+            iceberg.evolve_table(table, columns, comments)
+        new_parameters = {
+            key: value for key, value in definition.parameters.items() if stored.parameters.get(key) != value
+        }
+        if new_parameters:
+            with table.transaction() as transaction:
+                transaction.set_properties(new_parameters)
+        self._index(definition.full_name)
+
+    def _define_in_place(self, definition: TableDefinition) -> None:
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT INTO table_definitions (database, name, definition) VALUES (?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET definition = excluded.definition",
+                (definition.database, definition.name, _to_json(definition)),
+            )
+
+    def _in_place(self, database: str | None = None, table: str | None = None) -> list[TableDefinition]:
+        if not self._database.exists():
+            return []
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT definition FROM table_definitions "
+                "WHERE (?1 IS NULL OR database = ?1) AND (?2 IS NULL OR name = ?2)",
+                (database, table),
+            ).fetchall()
+        return [_from_json(text) for (text,) in rows]
+
+    def _scan_in_place(self, definition: TableDefinition, snapshot_id: int | None, at: datetime | None) -> Scan:
+        if snapshot_id is not None or at is not None:
+            raise InputError(f"{definition.full_name} is read in place and has no earlier versions; query it without.")
+        zone, key = self._lake.locate(definition.location)
+        keys = [column.name for column in definition.partition_keys]
+        files: list[DataFile] = []
+        partitions: dict[str, dict[str, str]] = {}
+        for ref in self._lake.list(zone, key):
+            inner = ref.key[len(key) :]
+            # "orders" must not take in "orders_old/…" beside it.
+            if key and inner and not inner.startswith("/"):
+                continue
+            parts = inner.strip("/").split("/") if inner else []
+            if any(part.startswith(("_", ".")) for part in parts):
+                continue
+            files.append(DataFile(ref.uri, UNKNOWN_ROWS, ref.size))
+            if keys:
+                partitions[ref.uri] = _partition_values(definition, keys, ref.uri, parts)
+        return Scan(
+            definition.full_name,
+            definition.format,
+            tuple(files),
+            arrow_schema((*definition.columns, *definition.partition_keys)),
+            None,
+            definition.parameters,
+            partitions,
+        )
+
+    def _locations(self, database: str | None = None, table: str | None = None) -> dict[tuple[str, str], str]:
+        """Return where the current metadata file of each Iceberg table is, as pyiceberg's own table has it."""
+        if not self._database.path.is_file():
+            return {}
+        with self._database.reading() as connection:
+            if not has_table(connection, "iceberg_tables"):
+                return {}
+            rows = connection.execute(
+                "SELECT table_namespace, table_name, metadata_location FROM iceberg_tables "
+                "WHERE (?1 IS NULL OR table_namespace = ?1) AND (?2 IS NULL OR table_name = ?2)",
+                (database, table),
+            )
+            return {(owner, name): uri for owner, name, uri in rows}
+
+    def _metadata(self, table: str, uri: str) -> TableMetadata:
+        return self._read_metadata(table, uri)
+
+    def _iceberg_metadata(self, name: str) -> TableMetadata | None:
+        database, table = _split(name)
+        uri = self._locations(database, table).get((database, table))
+        if uri is None:
+            self.table(name)  # says so when there is no such table at all
+            return None
+        return self._metadata(f"{database}.{table}", uri)
+
+    def _index(self, table: str) -> TableMetadata:
+        """Bring the ledger up to the table's current metadata file; the caller holds the lock."""
+        metadata = self._iceberg_metadata(table)
+        if metadata is None:
+            raise self._not_iceberg(table)
+        with self._database.reading() as connection:
+            position = connection.execute(
+                "SELECT metadata_location FROM ledger_position WHERE table_name = ?", (table,)
+            ).fetchone()
+        if position is None or position[0] != metadata.uri:
+            with self._database.writing() as connection:
+                ledger.record(connection, metadata)
+        return metadata
+
+    def _ledger(self, *, sha256: str | None = None, table: str | None = None) -> list[IngestedFile]:
+        if not self._database.exists():
+            return []
+        behind = self._behind()
+        if behind:
+            try:
+                with self._changing():
+                    for name in self._behind():
+                        self._index(name)
+                behind = {}
+            except HomeError:
+                # A home that cannot be written is still read: from the snapshots themselves.
+                if os.access(self._home, os.W_OK) and os.access(self._database.path, os.W_OK):
+                    raise
+        with self._database.reading() as connection:
+            indexed = ledger.read(connection, sha256=sha256, table=table)
+        if not behind:
+            return indexed
+        merged = ledger.merged_with(indexed, [self._metadata(name, uri) for name, uri in behind.items()])
+        return [file for file in merged if sha256 in (None, file.sha256) and table in (None, file.table)]
+
+    def _behind(self) -> dict[str, str]:
+        """Return the tables whose ledger is not up to their current metadata file: a committer was killed."""
+        with self._database.reading() as connection:
+            if not has_table(connection, "iceberg_tables"):
+                return {}
+            rows = connection.execute(
+                "SELECT t.table_namespace || '.' || t.table_name, t.metadata_location FROM iceberg_tables t "
+                "LEFT JOIN ledger_position p ON p.table_name = t.table_namespace || '.' || t.table_name "
+                "WHERE p.metadata_location IS NOT t.metadata_location"
+            )
+            return dict(rows.fetchall())
+
+    def _iceberg(self) -> "SqlCatalog":
+        if self._iceberg_catalog is None:
+            from nextbasket.catalog import iceberg
+
+            warehouse = self._lake.uri(Zone.WAREHOUSE, "tables")
+            self._iceberg_catalog = iceberg.open_catalog(self._database.path, warehouse, BUSY_SECONDS)
+        return self._iceberg_catalog
+
+    def _load(self, database: str, table: str) -> "Table":
+        return self._iceberg().load_table((database, table))
+
+    def _create(self) -> None:
+        if not self._database.exists():
+            with home_errors("write", self._home):
+                self._home.mkdir(parents=True, exist_ok=True)
+            self._database.create()
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Hold the home's lock, with the database there."""
+        self._create()
+        path = self._home / "catalog.lock"
+        with home_errors("write", path):
+            lock = FileLock(path, timeout=LOCK_SECONDS)
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise HomeError(
+                    f"another program has held {path} for {LOCK_SECONDS:.0f} s; wait for it or end it, then try again."
+                ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _not_found(self, name: str) -> NotFoundError:
+        known = [".".join(found) for found in self._locations()]
+        known += [definition.full_name for definition in self._in_place()]
+        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known tables: {', '.join(sorted(known)) or 'none'}."
+        return NotFoundError(f"there is no table {name}; {hint}")
+
+    def _not_iceberg(self, name: str) -> Exception:
+        try:
+            definition = self.table(name)
+        except NotFoundError as error:
+            return error
+        return InputError(f"{name} is a {definition.format} table, read in place; only Iceberg tables take commits.")
+
+
+def _plan(table: str, manifest_list: str) -> tuple[DataFile, ...]:
+    from nextbasket.catalog import iceberg
+
+    return iceberg.plan(table, manifest_list)
+
+
+def _split(name: str) -> tuple[str, str]:
+    parts = name.lower().split(".")
+    if len(parts) != 2 or not all(parts):
+        raise InputError(f"{name!r} is not a table name; write database.table, for example shop.orders.")
+    return parts[0], parts[1]
+
+
+def _aware(at: datetime | None) -> datetime:
+    if at is None or at.tzinfo is None:
+        raise InputError(f"the time {at} has no zone; give one, for example 2024-05-01T12:00:00+00:00.")
+    return at
+
+
+def _check_definition(definition: TableDefinition) -> None:
+    for part in (definition.database, definition.name):
+        if not part or part != part.lower() or any(sign in part for sign in "./\\\0"):
+            raise InputError(
+                f"{definition.full_name!r} cannot name a table: database and table are lower case, without dots and "
+                "slashes."
+            )
+    columns = [column.name for column in (*definition.columns, *definition.partition_keys)]
+    if len(set(columns)) != len(columns):
+        twice = sorted({name for name in columns if columns.count(name) > 1})
+        raise InputError(f"{definition.full_name} has columns twice: {', '.join(twice)}; rename one of each.")
+    if not columns or not all(columns):
+        raise InputError(f"{definition.full_name} needs columns, each with a name.")
+    arrow_schema((*definition.columns, *definition.partition_keys))
+
+
+def _drift(stored: TableDefinition | None, new: TableDefinition) -> Drift:
+    if stored is None:
+        return Drift(new.full_name, created=True, added=(*new.columns, *new.partition_keys))
+    old_types = {column.name: _canonical(column.type, new.format) for column in stored.columns}
+    new_types = {column.name: _canonical(column.type, new.format) for column in new.columns}
+    altered = []
+    if _keys(stored) != _keys(new):
+        altered.append("partition_keys")
+    if new.format != ICEBERG:
+        altered += [part for part in ("location", "format") if getattr(stored, part) != getattr(new, part)]
+        if dict(stored.parameters) != dict(new.parameters):
+            altered.append("parameters")
+        if {c.name: c.comment for c in stored.columns} != {c.name: c.comment for c in new.columns}:
+            altered.append("comments")
+        if list(old_types) != list(new_types) and set(old_types) == set(new_types):
+            altered.append("order")
+    else:
+        if any(stored.parameters.get(key) != value for key, value in new.parameters.items()):
+            altered.append("parameters")
+        comments = {column.name: column.comment for column in stored.columns}
+        if any(
+            column.comment and comments.get(column.name, column.comment) != column.comment for column in new.columns
+        ):
+            altered.append("comments")
+    return Drift(
+        new.full_name,
+        added=tuple(column for column in new.columns if column.name not in old_types),
+        removed=tuple(column for column in stored.columns if column.name not in new_types),
+        changed=tuple(
+            (name, old_types[name], new_type)
+            for name, new_type in new_types.items()
+            if name in old_types and old_types[name] != new_type
+        ),
+        altered=tuple(altered),
+    )
+
+
+def _canonical(type_text: str, format: str) -> str:
+    if format != ICEBERG:
+        return "".join(type_text.lower().split())
+    from nextbasket.catalog import iceberg
+
+    return to_text(iceberg.stored_type(to_arrow(type_text)))
+
+
+def _keys(definition: TableDefinition) -> list[tuple[str, str]]:
+    return [(column.name, _canonical(column.type, definition.format)) for column in definition.partition_keys]
+
+
+def _names(columns: Sequence[Column]) -> str:
+    return ", ".join(column.name for column in columns) or "nothing"
+
+
+def _definition_of(metadata: TableMetadata) -> TableDefinition:
+    from nextbasket.catalog import iceberg
+
+    database, _, name = metadata.table.partition(".")
+    columns = metadata.columns()
+    keys = set(metadata.partition_columns)
+    return TableDefinition(
+        database=database,
+        name=name,
+        columns=tuple(column for column in columns if column.name not in keys),
+        location=metadata.location,
+        format=ICEBERG,
+        partition_keys=tuple(column for column in columns if column.name in keys),
+        parameters=iceberg.public_properties(metadata.properties),
+    )
+
+
+def _to_json(definition: TableDefinition) -> str:
+    return json.dumps(asdict(replace(definition, parameters=dict(definition.parameters))), ensure_ascii=False)
+
+
+def _from_json(text: str) -> TableDefinition:
+    raw: dict[str, Any] = json.loads(text)
+    return TableDefinition(
+        database=raw["database"],
+        name=raw["name"],
+        columns=tuple(Column(**column) for column in raw["columns"]),
+        location=raw["location"],
+        format=raw["format"],
+        partition_keys=tuple(Column(**column) for column in raw["partition_keys"]),
+        parameters=raw["parameters"],
+    )
+
+
+def _partition_values(
+    definition: TableDefinition, keys: Sequence[str], uri: str, parts: Sequence[str]
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in parts[:-1]:
+        key, equals, value = part.partition("=")
+        if equals:
+            found[key.lower()] = unquote(value)
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise InputError(
+            f"{uri} of {definition.full_name} is in no folder {missing[0]}=…, though the table is partitioned by it; "
+            "move the file into one, or crawl again."
+        )
+    return {key: found[key] for key in keys}
