@@ -1,0 +1,55 @@
+"""Where a file goes in landing: the table its name or folder says, and a key that is safe on every store."""
+
+import re
+from pathlib import PurePosixPath
+
+from nextbasket.grocery.tables import LAYOUT, LINE_TABLES
+
+_TABLES = frozenset((*LAYOUT, *LINE_TABLES))
+_SUFFIX = re.compile(r"(\.(csv|tsv|txt))?(\.gz|\.zip|\.parquet)?$", re.IGNORECASE)
+_DATED = re.compile(r"^(.*?)[-_. ]*\d{4}-?\d{2}(-?\d{2})?([-_T]?\d{2,6})?$")
+
+
+def names_a_table(name: str) -> bool:
+    """Say whether a name is a table of the layout."""
+    return table_name(name) in _TABLES
+
+
+def table_name(text: str) -> str:
+    """Return a catalog name for any text: lower case, with ``_`` for all but letters, digits and ``_``."""
+    return re.sub(r"[^a-z0-9_]", "_", text.lower()) or "_"
+
+
+def landing_key(path: PurePosixPath, table: str | None = None) -> str:
+    """Return ``<table>/[key=value/]<file>`` for a file's path inside its source.
+
+    The table is ``table`` if given; else the file's own name where that is a table of the layout (also with a date
+    behind it: ``orders_2026-11-22.csv``); else the nearest folder that is no ``key=value``; else the file's name.
+
+    >>> landing_key(PurePosixPath("instacart/orders.csv"))
+    'orders/orders.csv'
+    >>> landing_key(PurePosixPath("orders/day=2026-11-22/part-1.csv.gz"))
+    'orders/day=2026-11-22/part-1.csv.gz'
+    """
+    folders = [part for part in path.parts[:-1] if "=" not in part]
+    partitions = [part for part in path.parts[:-1] if "=" in part]
+    stem = _SUFFIX.sub("", path.name)
+    dated = _DATED.match(stem)
+    if table is not None:
+        name = table_name(table)
+    elif names_a_table(stem):
+        name = table_name(stem)
+    elif dated is not None and names_a_table(dated[1]):
+        name = table_name(dated[1])
+    else:
+        name = table_name(folders[-1] if folders else stem)
+    file = re.sub(r"[^\w.=+@ -]", "_", path.name)
+    return "/".join([name, *partitions, file])
+
+
+def with_hash(key: str, sha256: str) -> str:
+    """Return the key with a short piece of the content's hash before its suffix: another content of the same name."""
+    folder, _, file = key.rpartition("/")
+    match = _SUFFIX.search(file)
+    at = match.start() if match is not None and match.group(0) else len(file)
+    return f"{folder}/{file[:at]}-{sha256[:10]}{file[at:]}"
