@@ -1,0 +1,379 @@
+"""Athena's SQL as this project runs it: parse, check against the portable dialect, rewrite for each engine.
+
+Only what means the same on every engine is let through: the statement must be a SELECT, every piece of syntax and
+every function must stand in an allow-list, and a refused function is named together with what to use instead. Where
+an engine differs from Athena (integer division, ``date_add`` on a DATE, types of results) the statement is rewritten.
+"""
+
+import difflib
+import logging
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.trino import Trino
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokens import Token, TokenType
+
+from nextbasket.errors import QueryError
+from nextbasket.query.functions import PORTABLE, REFUSED
+
+# sqlglot warns through logging where it keeps a statement unparsed; such statements are refused by name here.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+PATH_COLUMN = "$path"
+"""Athena's hidden column: the file a row was read from."""
+
+_CATALOGS = ("awsdatacatalog",)
+
+
+# Athena runs queries and CREATE TABLE AS on Trino; sqlglot's own "athena" adds Hive's rules for other statements.
+_READ = "trino"
+
+
+class _Tokenizer(Trino.Tokenizer):
+    """Trino's tokenizer, without swallowing the rest of SHOW and EXPLAIN as one text."""
+
+    COMMANDS: ClassVar[set[TokenType]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table as a statement names it, in lower case; ``offset`` is its place in the statement, if known."""
+
+    database: str | None
+    name: str
+    offset: int | None = None
+
+    @property
+    def key(self) -> str:
+        """``database.table``, or ``table`` where no database is named."""
+        return f"{self.database}.{self.name}" if self.database else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A checked SELECT: its text and its syntax tree (not to be changed; engines work on a copy)."""
+
+    text: str
+    tree: exp.Expression
+
+    @property
+    def tables(self) -> tuple[TableName, ...]:
+        """The tables it reads, each once, in order of appearance."""
+        found: dict[str, TableName] = {}
+        for table in read_tables(self.tree):
+            name = table_name(table)
+            found.setdefault(name.key, name)
+        return tuple(found.values())
+
+    def error(self, message: str, offset: int | None = None) -> QueryError:
+        """Return a QueryError that points into this statement."""
+        return error_at(self.text, message, offset)
+
+
+def error_at(text: str, message: str, offset: int | None) -> QueryError:
+    """Return a QueryError for a place in a text, given as an offset from 0; None where it is not known."""
+    if offset is None:
+        return QueryError(message)
+    before = text[:offset]
+    return QueryError(message, line=before.count("\n") + 1, column=offset - (before.rfind("\n") + 1) + 1)
+
+
+def tokenize(text: str) -> list[Token]:
+    """Cut a text into Athena's tokens; raises QueryError where a quote or comment is never closed."""
+    try:
+        return list(_Tokenizer(dialect=_READ).tokenize(text))
+    except TokenError as error:
+        raise QueryError("the statement cannot be read: a quote or a comment is not closed.") from error
+
+
+def parse(text: str) -> exp.Expression:
+    """Parse exactly one statement of any kind; raises QueryError with line and column."""
+    if not tokenize(text):
+        raise QueryError("the statement is empty.")
+    try:
+        trees = [tree for tree in sqlglot.parse(text, read=_READ) if tree is not None]
+    except ParseError as error:
+        raise _syntax_error(text, error) from error
+    trees = [tree for tree in trees if not isinstance(tree, exp.Semicolon)]
+    if len(trees) != 1:
+        raise QueryError(f"one statement at a time, please: {len(trees)} were given.")
+    return trees[0]
+
+
+def parse_select(text: str, functions: Collection[str] = ()) -> Statement:
+    """Parse and check one SELECT (WITH, VALUES and set operations included).
+
+    ``functions`` are names registered with the engine, allowed beside the portable ones. Raises QueryError.
+    """
+    statement = Statement(text, parse(text))
+    check(statement, functions)
+    return statement
+
+
+def check(statement: Statement, functions: Collection[str] = ()) -> None:
+    """Raise QueryError for the first thing in the statement that the portable dialect does not hold."""
+    tree = statement.tree
+    if not isinstance(tree, exp.Query | exp.Values):
+        raise QueryError(f"only SELECT can run here, not {_kind(tree)}.")
+    for node in tree.walk():
+        if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
+            name = node.this.name or node.this.key
+            raise statement.error(f"{name}(…) cannot stand in FROM: read tables by their name.", _offset(node.this))
+        if isinstance(node, exp.Table) and node.catalog and node.catalog.lower() not in _CATALOGS:
+            raise statement.error(f"there is no catalog {node.catalog!r}: write database.table.", _offset(node))
+        if isinstance(node, exp.Func) or type(node) in _SYNTAX:
+            continue
+        raise statement.error(f"{_kind(node)} is not part of the portable dialect (docs/sql.md).", _offset(node))
+    _check_functions(statement, {name.lower() for name in functions})
+
+
+def _check_functions(statement: Statement, registered: set[str]) -> None:
+    # Names in front of a parenthesis are judged as the person wrote them: sqlglot renames functions while parsing.
+    named = {alias.name.lower() for alias in statement.tree.find_all(exp.TableAlias)}
+    tokens = tokenize(statement.text)
+    for index, token in enumerate(tokens[:-1]):
+        if tokens[index + 1].token_type is not TokenType.L_PAREN or token.token_type in _NOT_NAMES:
+            continue
+        name = token.text.lower()
+        if not _is_word(token) or name in _BEFORE_PARENTHESIS or name in named:
+            continue
+        _check_name(statement.text, name, registered, token.start)
+    for node in statement.tree.find_all(exp.Anonymous):
+        _check_name(statement.text, node.name.lower(), registered, _offset(node))
+
+
+def _check_name(text: str, name: str, registered: set[str], offset: int | None) -> None:
+    if name in PORTABLE or name in registered:
+        return
+    if name in REFUSED:
+        raise error_at(text, f"{name}() is not in the portable dialect: {REFUSED[name]}.", offset)
+    near = difflib.get_close_matches(name, [*PORTABLE, *registered], n=1)
+    hint = f"did you mean {near[0]}()?" if near else "docs/sql.md lists the functions there are."
+    raise error_at(text, f"there is no function {name}() in the portable dialect: {hint}", offset)
+
+
+def read_tables(tree: exp.Expression) -> Iterator[exp.Table]:
+    """Yield the nodes of a tree that name stored tables: names of a WITH in scope are left out."""
+    for table in tree.find_all(exp.Table):
+        if isinstance(table.this, exp.Identifier) and not _is_cte(table):
+            yield table
+
+
+def table_name(table: exp.Table) -> TableName:
+    """Return the name a table node stands for."""
+    return TableName(table.db.lower() or None, table.name.lower(), _offset(table))
+
+
+def _is_cte(table: exp.Table) -> bool:
+    if table.db:
+        return False
+    name = table.name.lower()
+    node: exp.Expression | None = table
+    while node is not None:
+        inside = node
+        node = node.parent
+        if node is None:
+            return False
+        with_ = node.args.get("with_")
+        if isinstance(node, exp.With):
+            # Inside a WITH only the earlier names are visible, and its own when it is recursive.
+            for cte in node.expressions:
+                if cte is inside:
+                    if node.recursive and cte.alias.lower() == name:
+                        return True
+                    break
+                if cte.alias.lower() == name:
+                    return True
+        elif with_ is not None and with_ is not inside and any(c.alias.lower() == name for c in with_.expressions):
+            return True
+    return False
+
+
+def normalised(tree: exp.Expression) -> exp.Expression:
+    """Return a copy with Athena's names: unquoted identifiers in lower case, unnamed result columns ``_colN``."""
+    copy = tree.copy()
+    for identifier in copy.find_all(exp.Identifier):
+        if not identifier.quoted:
+            identifier.set("this", identifier.this.lower())
+        identifier.set("quoted", True)
+    top = copy
+    while isinstance(top, exp.Subquery):
+        top = top.this
+    if isinstance(top, exp.SetOperation):
+        while isinstance(top, exp.SetOperation | exp.Subquery):
+            top = top.this
+    if isinstance(top, exp.Select):
+        top.set("expressions", [_named(item, index) for index, item in enumerate(top.expressions)])
+    return copy
+
+
+def _named(item: exp.Expression, index: int) -> exp.Expression:
+    if isinstance(item, exp.Alias | exp.Column | exp.Star | exp.Aliases):
+        return item
+    return exp.alias_(item, f"_col{index}", quoted=True)
+
+
+def rewritten(
+    tree: exp.Expression, table: Callable[[exp.Table], exp.Table], node: Callable[[exp.Expression], exp.Expression]
+) -> exp.Expression:
+    """Return a copy with every stored table replaced by ``table`` and every other node passed through ``node``."""
+    copy = tree.copy()
+    for found in list(read_tables(copy)):
+        found.replace(table(found))
+    return copy.transform(node, copy=False)
+
+
+def ordered(tree: exp.Expression) -> bool:
+    """Say whether the statement orders its result."""
+    while isinstance(tree, exp.Subquery) and tree.args.get("order") is None:
+        tree = tree.this
+    return tree.args.get("order") is not None
+
+
+def uses_path(tree: exp.Expression) -> bool:
+    """Say whether the statement reads Athena's hidden column ``"$path"``."""
+    return any(column.name.lower() == PATH_COLUMN for column in tree.find_all(exp.Column))
+
+
+def identifier_offset(text: str, name: str) -> int | None:
+    """Return where a name first stands as a word of its own in a statement."""
+    for token in tokenize(text):
+        if token.text.lower() == name.lower() and (_is_word(token) or token.token_type is TokenType.IDENTIFIER):
+            return token.start
+    return None
+
+
+def _is_word(token: Token) -> bool:
+    return bool(token.text) and (token.text[0].isalpha() or token.text[0] == "_")
+
+
+def _offset(node: exp.Expression) -> int | None:
+    for found in (node, *node.find_all(exp.Identifier)):
+        start = found.meta.get("start")
+        if isinstance(start, int):
+            return start
+    return None
+
+
+def _kind(node: exp.Expression) -> str:
+    if isinstance(node, exp.Command):
+        return str(node.this).upper()
+    if isinstance(node, exp.Create):
+        return f"CREATE {node.kind}"
+    return node.key.upper()
+
+
+def _syntax_error(text: str, error: ParseError) -> QueryError:
+    first = error.errors[0] if error.errors else {}
+    line, column, word = first.get("line"), first.get("col"), str(first.get("highlight") or "")
+    if not isinstance(line, int) or not isinstance(column, int):
+        return QueryError("the statement cannot be read as SQL.")
+    column = max(1, column - len(word) + 1)
+    near = f"near {word!r}" if word.strip() else "at its end"
+    return QueryError(f"the statement cannot be read as SQL {near}.", line=line, column=column)
+
+
+_NOT_NAMES = {TokenType.STRING, TokenType.NUMBER, TokenType.R_PAREN, TokenType.COMMA, TokenType.L_PAREN}
+
+_BEFORE_PARENTHESIS = frozenset(
+    [
+        "all",
+        "and",
+        "any",
+        "array",
+        "as",
+        "between",
+        "bigint",
+        "boolean",
+        "by",
+        "case",
+        "char",
+        "cross",
+        "cube",
+        "date",
+        "decimal",
+        "distinct",
+        "double",
+        "else",
+        "end",
+        "except",
+        "exists",
+        "filter",
+        "for",
+        "from",
+        "full",
+        "group",
+        "having",
+        "if",
+        "in",
+        "inner",
+        "int",
+        "integer",
+        "intersect",
+        "into",
+        "is",
+        "join",
+        "lateral",
+        "left",
+        "like",
+        "limit",
+        "map",
+        "not",
+        "nullif",
+        "offset",
+        "on",
+        "or",
+        "order",
+        "ordinality",
+        "outer",
+        "over",
+        "partition",
+        "real",
+        "recursive",
+        "right",
+        "rollup",
+        "row",
+        "select",
+        "sets",
+        "smallint",
+        "some",
+        "then",
+        "time",
+        "timestamp",
+        "tinyint",
+        "union",
+        "unnest",
+        "using",
+        "values",
+        "varchar",
+        "varbinary",
+        "when",
+        "where",
+        "window",
+        "with",
+        "within",
+        "respect",
+        "ignore",
+        "nulls",
+    ]
+) - {"if", "nullif"} | {"array"}
+"""Words that may stand in front of a parenthesis without being a function."""
+
+_SYNTAX: frozenset[type[exp.Expression]] = frozenset(
+    {
+        exp.Add, exp.Alias, exp.All, exp.And, exp.Any, exp.Array, exp.AtTimeZone, exp.Between, exp.Boolean,
+        exp.Bracket, exp.Column, exp.CTE, exp.Cube, exp.DataType, exp.DataTypeParam, exp.Distinct, exp.Div, exp.Dot,
+        exp.DPipe, exp.EQ, exp.Escape, exp.Except, exp.Filter, exp.From, exp.Group, exp.GroupingSets, exp.GT, exp.GTE,
+        exp.Having, exp.Identifier, exp.IgnoreNulls, exp.In, exp.Intersect, exp.Interval, exp.IntervalSpan, exp.Is,
+        exp.Join, exp.Lambda, exp.Like, exp.Limit, exp.Literal, exp.LT, exp.LTE, exp.Mod, exp.Mul, exp.Neg, exp.NEQ,
+        exp.Not, exp.Null, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Offset, exp.Fetch, exp.Or, exp.Order, exp.Ordered,
+        exp.Paren, exp.Placeholder, exp.RespectNulls, exp.Rollup, exp.Select, exp.Star, exp.Sub, exp.Subquery,
+        exp.Table, exp.TableAlias, exp.Tuple, exp.Union, exp.Unnest, exp.Values, exp.Var, exp.Where, exp.Window,
+        exp.WindowSpec, exp.With, exp.WithinGroup,
+    }
+)  # fmt: skip
+"""The syntax of the portable dialect; functions are judged by name."""

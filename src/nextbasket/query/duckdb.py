@@ -1,0 +1,476 @@
+"""DuckDB as query engine: the default.
+
+Each query has a DuckDB of its own in memory that sees nothing but the planned files: other files, extensions and
+settings are locked before the statement runs. Queries may run in several threads at once.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+from nextbasket.catalog.base import DataFile, Scan
+from nextbasket.errors import InputError, NextbasketError, QueryError
+from nextbasket.query import dialect, duckdb_rules
+from nextbasket.query.base import (
+    Capabilities,
+    Function,
+    Inputs,
+    Limits,
+    Query,
+    QueryState,
+    Statistics,
+)
+from nextbasket.query.duckdb_types import duckdb_type, literal, quoted
+from nextbasket.query.inputs import Prepared, local_path, prepare
+
+BATCH_ROWS = 65_536
+
+# Row groups of this size keep memory flat while two threads write; measured in docs/sql.md.
+ROW_GROUP_ROWS = 122_880
+ZSTD_LEVEL = 1
+FILE_BYTES = 512 * 1024 * 1024
+
+_LOCKED = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+}
+
+
+class DuckDBEngine:
+    """Runs queries in DuckDB.
+
+    ``scratch`` is the folder larger-than-memory operators spill to; ``threads`` defaults to the machine's cores;
+    ``memory_limit`` is DuckDB's text, for example ``3GB``, for each query.
+    """
+
+    def __init__(self, scratch: Path, threads: int | None = None, memory_limit: str = "3GB") -> None:
+        self._scratch = scratch
+        self._threads = threads
+        self._memory_limit = memory_limit
+        self._functions: dict[str, Function] = {}
+
+    def capabilities(self) -> Capabilities:
+        """Python functions and cancelling both work."""
+        return Capabilities("duckdb", functions=True, cancel=True)
+
+    def register(self, function: Function) -> None:
+        """Make a vectorised Python function callable; a registered name is replaced."""
+        self._functions[function.name.lower()] = function
+
+    def describe(self, query: Query, inputs: Inputs) -> pa.Schema:
+        """Return the result's schema; parameters stand as NULL."""
+        prepared = prepare(query, inputs, None, self._functions)
+        with self._session(prepared) as session:
+            return session.schema
+
+    def start(
+        self, query: Query, inputs: Inputs, parameters: Sequence[Any] = (), limits: Limits | None = None
+    ) -> "DuckDBHandle":
+        """Start a SELECT; rows are computed while ``batches`` is read, a few at a time."""
+        limits = limits or Limits()
+        prepared = prepare(query, inputs, parameters, self._functions)
+        prepared.refuse_beyond(limits)
+        return DuckDBHandle(_Session(self, prepared, limits), limits)
+
+    def write(
+        self,
+        query: Query,
+        inputs: Inputs,
+        destination: str,
+        schema: pa.Schema | None = None,
+        *,
+        parameters: Sequence[Any] = (),
+        format: str = "parquet",
+        partition_by: Sequence[str] = (),
+        limits: Limits | None = None,
+    ) -> list[DataFile]:
+        """Write the result into an empty folder; an empty result writes no file.
+
+        ``format`` is ``parquet``, ``csv`` (with header) or ``json`` (an object a line).
+        """
+        limits = limits or Limits()
+        folder = local_path(destination)
+        if folder.is_dir() and any(folder.iterdir()):
+            raise QueryError(f"{folder} is not empty: a write needs a fresh folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+        prepared = prepare(query, inputs, parameters, self._functions)
+        prepared.refuse_beyond(limits)
+        with self._session(prepared, limits, folder) as session, _timed(session, limits):
+            return session.copy(folder, schema, format, tuple(partition_by))
+
+    @contextmanager
+    def _session(
+        self, prepared: Prepared, limits: Limits | None = None, folder: Path | None = None
+    ) -> Iterator["_Session"]:
+        session = _Session(self, prepared, limits or Limits(), folder)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def connect(self, limits: Limits) -> duckdb.DuckDBPyConnection:
+        """Return a fresh DuckDB in memory with this engine's settings and functions, not yet locked."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        config: dict[str, Any] = dict(_LOCKED, temp_directory=str(self._scratch), memory_limit=self._memory_limit)
+        if limits.memory_bytes is not None:
+            config["memory_limit"] = f"{limits.memory_bytes}B"
+        if self._threads is not None:
+            config["threads"] = self._threads
+        connection = duckdb.connect(config=config)
+        for function in self._functions.values():
+            connection.create_function(
+                function.name,
+                function.call,
+                [_function_type(kind) for kind in function.parameters],
+                _function_type(function.returns),
+                type="arrow",
+                null_handling="special",
+            )
+        return connection
+
+
+class DuckDBHandle:
+    """A SELECT running in DuckDB."""
+
+    def __init__(self, session: "_Session", limits: Limits) -> None:
+        self._session = session
+        self._state = QueryState.RUNNING
+        self._rows = 0
+        self._began = time.monotonic()
+        self._ended: float | None = None
+        self._lock = threading.Lock()
+        self._read = False
+        self._timer = _timer(session, limits)
+
+    @property
+    def state(self) -> QueryState:
+        """RUNNING until the last batch was read, it failed, or it was cancelled."""
+        return self._state
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The result's schema."""
+        return self._session.schema
+
+    def cancel(self) -> None:
+        """Stop it, from any thread; a finished query stays finished."""
+        with self._lock:
+            if self._state is not QueryState.RUNNING:
+                return
+            self._session.stop("the query was cancelled.")
+            if not self._read:
+                self._finish(QueryState.CANCELLED)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the result once; raises QueryError when it fails, is cancelled or passes its limit."""
+        with self._lock:
+            if self._read:
+                raise QueryError("a query's result can be read once: start it again.")
+            self._read = True
+            if self._session.stopped:
+                raise QueryError(self._session.stopped)
+        done = False
+        try:
+            for batch in self._session.stream():
+                self._rows += batch.num_rows
+                yield batch
+            done = True
+        finally:
+            stopped = self._session.stopped
+            self._finish(
+                QueryState.SUCCEEDED
+                if done
+                else QueryState.CANCELLED
+                if stopped and "cancelled" in stopped
+                else QueryState.FAILED
+            )
+
+    def statistics(self) -> Statistics:
+        """Return what it has used so far; ``scanned_bytes`` counts the whole input files."""
+        seconds = (self._ended if self._ended is not None else time.monotonic()) - self._began
+        return Statistics(seconds, self._rows, self._session.prepared.bytes)
+
+    def _finish(self, state: QueryState) -> None:
+        self._state = state
+        self._ended = time.monotonic()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._session.close()
+
+
+class _Session:
+    """One query's own DuckDB: the planned files as views, everything else locked."""
+
+    def __init__(self, engine: DuckDBEngine, prepared: Prepared, limits: Limits, folder: Path | None = None) -> None:
+        self.prepared = prepared
+        self.stopped: str | None = None
+        self._connection = engine.connect(limits)
+        try:
+            with self._translated():
+                self._define_inputs(prepared)
+                self._lock_down(prepared, folder)
+                self._sql = self._result_sql(prepared)
+                self.schema = self._describe(self._sql)
+        except BaseException:
+            self.close()
+            raise
+
+    def _define_inputs(self, prepared: Prepared) -> None:
+        for name in sorted({key.rpartition(".")[0] for key in prepared.scans} - {""}):
+            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name)}")
+        for key, scan in prepared.scans.items():
+            database, _, table = key.rpartition(".")
+            name = f"{quoted(database)}.{quoted(table)}" if database else quoted(table)
+            self._connection.execute(f"CREATE VIEW {name} AS {self._read(scan, prepared.with_path)}")
+
+    def _read(self, scan: Scan, with_path: bool) -> str:
+        files = [str(local_path(file.uri)) for file in scan.files]
+        types = {field.name: duckdb_type(field.type) for field in scan.schema}
+        if not files:
+            columns = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
+            path = f", CAST(NULL AS VARCHAR) AS {quoted(dialect.PATH_COLUMN)}" if with_path else ""
+            return f"SELECT {columns}{path} WHERE false"
+        partitioned = {key for values in scan.partitions.values() for key in values}
+        source = _reader(scan, files, {name: kind for name, kind in types.items() if name not in partitioned})
+        if partitioned:
+            keys = ", ".join(f"{quoted(name)}: {types[name]}" for name in types if name in partitioned)
+            source += f", hive_partitioning=true, hive_types={{{keys}}}"
+        else:
+            source += ", hive_partitioning=false"
+        if with_path:
+            source += ", filename=" + literal(dialect.PATH_COLUMN)
+        present = set(types)
+        if scan.format in ("parquet", "iceberg"):
+            found = self._connection.execute(f"DESCRIBE SELECT * FROM {source})").fetchall()  # noqa: S608 (quoted above)
+            present = {str(row[0]).lower() for row in found}
+        columns = ", ".join(
+            f"CAST({quoted(name) if name.lower() in present or name in partitioned else 'NULL'} AS {kind}) "
+            f"AS {quoted(name)}"
+            for name, kind in types.items()
+        )
+        path = f", {quoted(dialect.PATH_COLUMN)}" if with_path else ""
+        return f"SELECT {columns}{path} FROM {source})"  # noqa: S608 (quoted above)
+
+    def _lock_down(self, prepared: Prepared, folder: Path | None) -> None:
+        files = [literal(str(local_path(file.uri))) for scan in prepared.scans.values() for file in scan.files]
+        run = self._connection.execute
+        if folder is not None:
+            files.append(literal(str(folder)))
+        run(f"SET allowed_paths = [{', '.join(sorted(set(files)))}]")
+        if folder is not None:
+            run(f"SET allowed_directories = [{literal(str(folder) + '/')}]")
+        if prepared.statement is not None:
+            for macro in duckdb_rules.macros(prepared.statement.tree):
+                run(macro)
+        run("SET enable_external_access = false")
+        run("SET lock_configuration = true")
+
+    def _result_sql(self, prepared: Prepared) -> str:
+        if prepared.expression is not None:
+            sql = str(ibis.to_sql(prepared.expression, dialect="duckdb"))
+        else:
+            assert prepared.statement is not None  # noqa: S101 (prepare gives one of the two)
+            sql = duckdb_rules.to_duckdb(prepared.statement.tree, prepared.resolve, prepared.columns_with_path)
+        relation = self._connection.sql(sql)
+        kinds = [str(kind) for kind in relation.types]
+        if not any(kind in _NARROWED for kind in kinds):
+            return sql
+        # DuckDB sums integers as HUGEINT where Athena has BIGINT; a sum beyond BIGINT is an error in both.
+        inner = [f"c{index}" for index in range(len(kinds))]
+        columns = ", ".join(
+            f"{f'CAST({name} AS {_NARROWED[kind]})' if kind in _NARROWED else name} AS {quoted(column)}"
+            for name, kind, column in zip(inner, kinds, relation.columns, strict=True)
+        )
+        return f"SELECT {columns} FROM ({sql}) AS result({', '.join(inner)})"  # noqa: S608 (built from quoted parts)
+
+    def _describe(self, sql: str) -> pa.Schema:
+        return self._connection.sql(f"SELECT * FROM ({sql}) LIMIT 0").to_arrow_table().schema  # noqa: S608 (own text)
+
+    def stream(self) -> Iterator[pa.RecordBatch]:
+        """Yield the result's batches."""
+        with self._translated():
+            for batch in self._connection.sql(self._sql).to_arrow_reader(BATCH_ROWS):
+                if self.stopped:
+                    raise QueryError(self.stopped)
+                # Columns that share a name are numbered by DuckDB; the schema keeps what the statement says.
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+            # A stop that came between two batches must not look like a whole result.
+            if self.stopped:
+                raise QueryError(self.stopped)
+
+    def copy(
+        self, folder: Path, schema: pa.Schema | None, format: str, partition_by: tuple[str, ...]
+    ) -> list[DataFile]:
+        """Write the result's files; returns those that hold rows."""
+        target = schema if schema is not None else self.schema
+        columns = _same_columns(self.schema, target)
+        inner = [f"c{index}" for index in range(len(self.schema))]
+        selected = ", ".join(
+            f"CAST({inner[position]} AS {duckdb_type(field.type)}) AS {quoted(field.name)}"
+            for field, position in zip(target, columns, strict=True)
+        )
+        tree = self.prepared.statement.tree if self.prepared.statement is not None else None
+        # Ibis keeps no outer ORDER BY apart from its other nesting: take it as ordered whenever it sorts.
+        in_order = dialect.ordered(tree) if tree is not None else "ORDER BY" in self._sql
+        options = _copy_options(target, format, partition_by, in_order)
+        wanted = f"SELECT {selected} FROM ({self._sql}) AS result({', '.join(inner)})"  # noqa: S608 (quoted above)
+        goal = str(folder) if "PARTITION_BY" in options or "FILE_SIZE" in options else str(folder / f"data_0.{format}")
+        # Only Parquet files report what they hold; text formats are written as one file with one count.
+        tell = "RETURN_STATS true" if format == "parquet" else "RETURN_FILES true"
+        with self._translated():
+            rows = self._connection.execute(f"COPY ({wanted}) TO {literal(goal)} ({options}, {tell})").fetchall()
+        if self.stopped:
+            raise QueryError(self.stopped)
+        files = []
+        if format != "parquet":
+            count, written = rows[0]
+            rows = [(name, count, Path(name).stat().st_size) for name in written]
+        for name, count, size, *_ in rows:
+            if count:
+                files.append(DataFile(str(name), int(count), int(size)))
+            else:
+                Path(name).unlink(missing_ok=True)
+        return sorted(files, key=lambda file: file.uri)
+
+    def stop(self, reason: str) -> None:
+        """Interrupt what runs; it then fails with ``reason``."""
+        self.stopped = self.stopped or reason
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """Free the memory and the scratch files."""
+        self._connection.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            raise self._translate(error) from error
+
+    def _translate(self, error: duckdb.Error) -> NextbasketError:
+        if self.stopped:
+            return QueryError(self.stopped)
+        return duckdb_rules.translate(error, self.prepared.statement)
+
+
+# A bare NULL has no type of its own: Athena writes such a column as text.
+_NARROWED = {"HUGEINT": "BIGINT", "UHUGEINT": "BIGINT", '"NULL"': "VARCHAR", "NULL": "VARCHAR"}
+
+
+def _reader(scan: Scan, files: Sequence[str], types: Mapping[str, str]) -> str:
+    """Return a table function call without its closing parenthesis, so that options can follow."""
+    listed = "[" + ", ".join(literal(file) for file in files) + "]"
+    if scan.format in ("parquet", "iceberg"):
+        return f"read_parquet({listed}, union_by_name=true"
+    columns = "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items()) + "}"
+    given = scan.parameters
+    compression = given.get("compression", "none")
+    if scan.format == "json":
+        return f"read_json({listed}, columns={columns}, format='newline_delimited', compression={literal(compression)}"
+    if scan.format != "csv":
+        raise InputError(f"{scan.table} has the format {scan.format!r}, which cannot be read.")
+    quote = given.get("quote", '"')
+    return (
+        f"read_csv({listed}, columns={columns}, auto_detect=false, strict_mode=true, null_padding=false, "
+        f"header={'true' if given.get('skip.header.line.count', '0') != '0' else 'false'}, "
+        f"delim={literal(given.get('delimiter', ','))}, quote={literal(quote)}, escape={literal(quote)}, "
+        f"encoding={literal(given.get('encoding', 'utf-8').lower())}, compression={literal(compression)}"
+    )
+
+
+def _same_columns(result: pa.Schema, wanted: pa.Schema) -> list[int]:
+    found = {name.lower(): position for position, name in enumerate(result.names)}
+    if len(found) != len(result.names):
+        repeated = next(name for name in result.names if [n.lower() for n in result.names].count(name.lower()) > 1)
+        raise QueryError(f"column {repeated} stands twice in the result: give one of them another name with AS.")
+    missing = [name for name in wanted.names if name.lower() not in found]
+    extra = [name for name in result.names if name.lower() not in {n.lower() for n in wanted.names}]
+    if missing or extra:
+        parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(extra)} too many"] * bool(extra)
+        raise QueryError(f"the result's columns are not those to write: it {' and '.join(parts)}.")
+    return [found[name.lower()] for name in wanted.names]
+
+
+def _copy_options(schema: pa.Schema, format: str, partition_by: tuple[str, ...], in_order: bool) -> str:
+    if format == "csv":
+        options = ["FORMAT csv", "HEADER true"]
+    elif format == "json":
+        options = ["FORMAT json"]
+    elif format == "parquet":
+        options = [
+            "FORMAT parquet",
+            "COMPRESSION zstd",
+            f"COMPRESSION_LEVEL {ZSTD_LEVEL}",
+            f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}",
+        ]
+        ids = _field_ids(schema)
+        if ids:
+            options.append(f"FIELD_IDS {ids}")
+    else:
+        raise QueryError(f"cannot write {format!r}: use parquet, csv or json.")
+    if partition_by:
+        options += [
+            f"PARTITION_BY ({', '.join(quoted(name) for name in partition_by)})",
+            "WRITE_PARTITION_COLUMNS true",
+        ]
+    elif format == "parquet":
+        options.append(f"FILE_SIZE_BYTES {FILE_BYTES}")
+    options.append(f"PRESERVE_ORDER {'true' if in_order else 'false'}")
+    return ", ".join(options)
+
+
+def _field_ids(fields: pa.Schema | pa.StructType) -> str:
+    parts = [f"{quoted(field.name)}: {_field_id(field)}" for field in fields if _own_id(field) is not None]
+    return "{" + ", ".join(parts) + "}" if parts else ""
+
+
+def _own_id(field: pa.Field) -> int | None:
+    value = (field.metadata or {}).get(b"PARQUET:field_id")
+    return int(value) if value is not None else None
+
+
+def _field_id(field: pa.Field) -> str:
+    own = _own_id(field)
+    inside: dict[str, pa.Field] = {}
+    if pa.types.is_map(field.type):
+        inside = {"key": field.type.key_field, "value": field.type.item_field}
+    elif pa.types.is_list(field.type) or pa.types.is_large_list(field.type):
+        inside = {"element": field.type.value_field}
+    elif pa.types.is_struct(field.type):
+        inside = {child.name: child for child in field.type}
+    nested = [f"{quoted(name)}: {_field_id(child)}" for name, child in inside.items() if _own_id(child) is not None]
+    return f"{{__duckdb_field_id: {own}, {', '.join(nested)}}}" if nested else str(own)
+
+
+def _function_type(arrow: pa.DataType) -> Any:
+    return duckdb.sqltype(duckdb_type(arrow))
+
+
+def _timer(session: _Session, limits: Limits) -> threading.Timer | None:
+    if limits.seconds is None:
+        return None
+    reason = f"the query ran longer than its limit of {limits.seconds:g} seconds and was stopped."
+    timer = threading.Timer(limits.seconds, session.stop, (reason,))
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+@contextmanager
+def _timed(session: _Session, limits: Limits) -> Iterator[None]:
+    timer = _timer(session, limits)
+    try:
+        yield
+    finally:
+        if timer is not None:
+            timer.cancel()

@@ -1,0 +1,130 @@
+"""What an engine needs to know before it runs a query: the scans it reads, under the names the query uses."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+from sqlglot import exp
+
+from nextbasket.catalog.base import Scan
+from nextbasket.errors import NotFoundError, QueryError
+from nextbasket.query import dialect
+from nextbasket.query import parameters as binding
+from nextbasket.query.base import Inputs, Limits, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A query ready for an engine: a checked statement or an Ibis expression, and the scans it uses by key."""
+
+    statement: dialect.Statement | None
+    expression: ir.Table | None
+    scans: Mapping[str, Scan]
+    keys: Mapping[str, str] = field(default_factory=dict)
+    with_path: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files it reads."""
+        return sum(file.bytes for scan in self.scans.values() for file in scan.files)
+
+    @property
+    def columns_with_path(self) -> Mapping[str, Sequence[str]]:
+        """Each table's columns by key where ``"$path"`` is read, else nothing."""
+        return {key: scan.schema.names for key, scan in self.scans.items()} if self.with_path else {}
+
+    def resolve(self, table: exp.Table) -> str:
+        """Return the key of a table node."""
+        return self.keys[dialect.table_name(table).key]
+
+    def refuse_beyond(self, limits: Limits) -> None:
+        """Raise QueryError when the query would read more bytes than allowed."""
+        if limits.scan_bytes is not None and self.bytes > limits.scan_bytes:
+            raise QueryError(
+                f"the query would read {self.bytes:,} bytes and its limit is {limits.scan_bytes:,}: "
+                "read fewer tables or partitions, or raise the limit."
+            )
+
+
+def prepare(
+    query: Query, inputs: Inputs, parameters: Sequence[Any] | None, functions: Collection[str] = ()
+) -> Prepared:
+    """Check a query and find its inputs; ``parameters`` None means they are not known yet (describe).
+
+    An unqualified table name means the input of that key, else the only input of that table name. Raises QueryError,
+    and NotFoundError for a table that is not among the inputs.
+    """
+    if isinstance(query, str):
+        return _prepare_statement(query, inputs, parameters, functions)
+    if parameters:
+        raise QueryError("an Ibis expression takes no parameters.")
+    keys = dict.fromkeys(expression_tables(query))
+    scans = {key: _found(inputs, key, None) for key in keys}
+    return Prepared(None, query, scans)
+
+
+def expression_tables(expression: ir.Table) -> list[str]:
+    """Return the keys of the unbound tables an Ibis expression reads."""
+    found: dict[str, None] = {}
+    for node in expression.op().find(ops.UnboundTable):
+        database = node.namespace.database
+        found[f"{database}.{node.name}" if database else node.name] = None
+    return list(found)
+
+
+def _prepare_statement(
+    text: str, inputs: Inputs, parameters: Sequence[Any] | None, functions: Collection[str]
+) -> Prepared:
+    statement = dialect.parse_select(text, functions)
+    keys: dict[str, str] = {}
+    scans: dict[str, Scan] = {}
+    for table in statement.tables:
+        key = _key(inputs, table, statement)
+        keys[table.key] = key
+        scans[key] = inputs[key]
+    bound = dialect.Statement(text, binding.bind(statement, parameters))
+    return Prepared(bound, None, scans, keys, dialect.uses_path(bound.tree))
+
+
+def _key(inputs: Inputs, table: dialect.TableName, statement: dialect.Statement) -> str:
+    lowered = {key.lower(): key for key in inputs}
+    if table.key in lowered:
+        return lowered[table.key]
+    if table.database is None:
+        matches = [key for low, key in lowered.items() if low.rpartition(".")[2] == table.name]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise statement.error(
+                f"table {table.name} is in several databases: {', '.join(sorted(matches))}.", table.offset
+            )
+    return _missing(inputs, table.key, statement, table.offset)
+
+
+def _missing(inputs: Inputs, key: str, statement: dialect.Statement, offset: int | None) -> str:
+    known = ", ".join(sorted(inputs)) or "none"
+    where = statement.error("", offset)
+    place = f" (line {where.line}, column {where.column})" if where.line else ""
+    raise NotFoundError(f"there is no table {key} among the query's inputs: {known}{place}.")
+
+
+def _found(inputs: Inputs, key: str, _: None) -> Scan:
+    lowered = {name.lower(): scan for name, scan in inputs.items()}
+    if key.lower() not in lowered:
+        known = ", ".join(sorted(inputs)) or "none"
+        raise NotFoundError(f"there is no table {key} among the query's inputs: {known}.")
+    return lowered[key.lower()]
+
+
+def local_path(uri: str) -> Path:
+    """Return a local file's path from its URI or path; raises QueryError for any other place."""
+    if "://" not in uri and not uri.startswith("file:"):
+        return Path(uri)
+    parts = urlsplit(uri)
+    if parts.scheme != "file":
+        raise QueryError(f"{uri} is not a local file: this engine reads files of this machine.")
+    return Path(unquote(parts.path))
