@@ -49,12 +49,17 @@ CREATE TABLE IF NOT EXISTS ledger_position (
     table_name TEXT PRIMARY KEY,
     metadata_location TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS plans (
+    table_name TEXT PRIMARY KEY,
+    manifest_list TEXT NOT NULL,
+    files TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS state (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 );
 """
-_LAST_CREATED = "state"
+_VERSION = 1
 
 
 class CatalogDatabase:
@@ -65,6 +70,7 @@ class CatalogDatabase:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._complete = False
 
     @property
     def path(self) -> Path:
@@ -72,11 +78,17 @@ class CatalogDatabase:
         return self._path
 
     def exists(self) -> bool:
-        """Say whether the file is there with all its tables."""
+        """Say whether the file is there with all its tables; raises HomeError for one of a newer nextbasket."""
+        if self._complete:
+            return True
         if not self._path.is_file():
             return False
         with self.reading() as connection:
-            return has_table(connection, _LAST_CREATED)
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            raise HomeError(f"{self._path} was written by a newer nextbasket; update this one to open it.")
+        self._complete = version == _VERSION
+        return self._complete
 
     def create(self) -> None:
         """Create the file and its tables; does nothing to those that are there."""
@@ -90,7 +102,7 @@ class CatalogDatabase:
                     if time.monotonic() > deadline:
                         raise
                     time.sleep(0.01)
-            connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
+            connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={_VERSION};COMMIT;")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -130,28 +142,30 @@ class CatalogDatabase:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
-            text = str(error)
-            if "readonly" in text or "read-only" in text or "unable to open" in text:
-                raise HomeError(
-                    f"cannot write {self._path}: the shop home is read-only or not there; "
-                    "change its permissions or choose another home (--home)."
-                ) from error
-            if "full" in text:
-                raise HomeError(
-                    f"the disk is full: cannot write {self._path}; free some space and run the same command again."
-                ) from error
-            if "locked" in text:
-                raise HomeError(
-                    f"{self._path} stayed locked for {BUSY_SECONDS:.0f} s by another program; close it and try again."
-                ) from error
-            raise
         except sqlite3.DatabaseError as error:
-            if "not a database" in str(error) or "malformed" in str(error):
-                raise HomeError(
-                    f"{self._path} is damaged or not a catalog; restore it from a copy, or move it away and load again."
-                ) from error
-            raise
+            translated = database_error(error, self._path)
+            if translated is None:
+                raise
+            raise translated from error
+
+
+def database_error(error: sqlite3.DatabaseError, path: Path) -> HomeError | None:
+    """Return the HomeError for a refusal that is the home's fault, None for any other error of SQLite."""
+    text = str(error)
+    if "readonly" in text or "read-only" in text or "unable to open" in text:
+        return HomeError(
+            f"cannot open {path} for this: the shop home is read-only or not there; change its permissions or choose "
+            "another home (--home)."
+        )
+    if "disk is full" in text or "disk I/O error" in text:
+        return HomeError(
+            f"the disk is full or failing: cannot write {path}; free some space and run the same command again."
+        )
+    if "locked" in text:
+        return HomeError(f"{path} stayed locked for {BUSY_SECONDS:.0f} s by another program; close it and try again.")
+    if "not a database" in text or "malformed" in text:
+        return HomeError(f"{path} is damaged or not a catalog; restore it from a copy, or move it away and load again.")
+    return None
 
 
 def has_table(connection: sqlite3.Connection, name: str) -> bool:

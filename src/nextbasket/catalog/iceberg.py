@@ -7,13 +7,12 @@ should not pay. Nothing here locks; ``nextbasket.catalog.local`` calls the writi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nextbasket.catalog.base import Column, CommitMode, DataFile
 from nextbasket.catalog.metadata import TableMetadata
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile as IcebergDataFile
-    from pyiceberg.manifest import ManifestFile
+    from pyiceberg.manifest import ManifestEntry, ManifestFile
     from pyiceberg.table import Table
 
 CATALOG_NAME = "nextbasket"
@@ -112,7 +111,7 @@ def is_widening(old: pa.DataType, new: pa.DataType) -> bool:
     if pa.types.is_float32(old):
         return bool(pa.types.is_float64(new))
     if pa.types.is_decimal(old) and pa.types.is_decimal(new):
-        return old.scale == new.scale and old.precision <= new.precision
+        return bool(old.scale == new.scale and old.precision <= new.precision)
     if pa.types.is_struct(old) and pa.types.is_struct(new):
         types = {field.name: field.type for field in new}
         return all(field.name in types and is_widening(field.type, types[field.name]) for field in old)
@@ -190,7 +189,8 @@ def current_files(table: Table) -> dict[str, IcebergDataFile]:
     snapshot = table.current_snapshot()
     if snapshot is None:
         return {}
-    return dict(_live_files(table.io, snapshot.manifests(table.io), ".".join(table.name())))
+    entries = _live_entries(table.io, snapshot.manifests(table.io), ".".join(table.name()))
+    return {entry.data_file.file_path: entry.data_file for entry in entries}
 
 
 def plan(table: str, manifest_list: str) -> tuple[DataFile, ...]:
@@ -199,12 +199,10 @@ def plan(table: str, manifest_list: str) -> tuple[DataFile, ...]:
     from pyiceberg.manifest import read_manifest_list
 
     io = PyArrowFileIO()
-    manifests = sorted(
-        read_manifest_list(io.new_input(manifest_list)), key=lambda manifest: manifest.sequence_number or 0
-    )
+    entries = _live_entries(io, read_manifest_list(io.new_input(manifest_list)), table)
     return tuple(
-        DataFile(uri, data_file.record_count, data_file.file_size_in_bytes)
-        for uri, data_file in _live_files(io, manifests, table)
+        DataFile(entry.data_file.file_path, entry.data_file.record_count, entry.data_file.file_size_in_bytes)
+        for entry in sorted(entries, key=lambda entry: (entry.sequence_number or 0, entry.data_file.file_path))
     )
 
 
@@ -237,8 +235,8 @@ def expire(table: Table, metadata: TableMetadata, before: datetime, keep_last: i
     return len(old)
 
 
-def _live_files(io: FileIO, manifests: Sequence[ManifestFile], table: str) -> Iterator[tuple[str, IcebergDataFile]]:
-    from pyiceberg.manifest import DataFileContent, ManifestContent
+def _live_entries(io: FileIO, manifests: Iterable[ManifestFile], table: str) -> Iterator[ManifestEntry]:
+    from pyiceberg.manifest import ManifestContent
 
     for manifest in manifests:
         if manifest.content is not ManifestContent.DATA:
@@ -246,12 +244,11 @@ def _live_files(io: FileIO, manifests: Sequence[ManifestFile], table: str) -> It
                 f"{table} has row-level deletes, written by another program, which nextbasket does not read; "
                 "compact it there first."
             )
-        for entry in manifest.fetch_manifest_entry(io, discard_deleted=True):
-            if entry.data_file.content is DataFileContent.DATA:
-                yield entry.data_file.file_path, entry.data_file
+        yield from manifest.fetch_manifest_entry(io, discard_deleted=True)
 
 
 def _checked(table: Table, files: Sequence[DataFile], current: Mapping[str, IcebergDataFile]) -> list[IcebergDataFile]:
+    import pyarrow.parquet as pq
     from pyiceberg.io.pyarrow import parquet_file_to_data_file
 
     name = ".".join(table.name())

@@ -108,6 +108,7 @@ def forget(connection: sqlite3.Connection, table: str) -> None:
     """Remove everything indexed for a table: its rows are gone, so its files may be loaded again."""
     connection.execute("DELETE FROM ingest_ledger WHERE table_name = ?", (table,))
     connection.execute("DELETE FROM commits WHERE table_name = ?", (table,))
+    connection.execute("DELETE FROM plans WHERE table_name = ?", (table,))
     connection.execute("DELETE FROM ledger_position WHERE table_name = ?", (table,))
 
 

@@ -7,6 +7,7 @@ system takes back when its holder dies, so a killed command leaves the old versi
 import difflib
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -18,7 +19,7 @@ from urllib.parse import unquote
 
 from filelock import FileLock, Timeout
 
-from nextbasket.catalog import ledger
+from nextbasket.catalog import iceberg, ledger
 from nextbasket.catalog.base import (
     ICEBERG,
     ChangePolicy,
@@ -30,7 +31,7 @@ from nextbasket.catalog.base import (
     Snapshot,
     TableDefinition,
 )
-from nextbasket.catalog.database import BUSY_SECONDS, CatalogDatabase, has_table
+from nextbasket.catalog.database import BUSY_SECONDS, CatalogDatabase, database_error, has_table
 from nextbasket.catalog.ledger import IngestedFile
 from nextbasket.catalog.metadata import TableMetadata, read_metadata
 from nextbasket.catalog.types import arrow_schema, to_arrow, to_text
@@ -63,7 +64,7 @@ class LocalCatalog:
         self._database = CatalogDatabase(self._home / "catalog.db")
         self._iceberg_catalog: SqlCatalog | None = None
         self._read_metadata = lru_cache(maxsize=256)(read_metadata)
-        self._planned = lru_cache(maxsize=256)(_plan)
+        self._planned = lru_cache(maxsize=256)(self._plan_of)
 
     # --- definitions ---------------------------------------------------------------------------------------------
 
@@ -116,11 +117,14 @@ class LocalCatalog:
         """Forget a table and what was ingested into it; its files stay until swept."""
         database, table = _split(name)
         with self._changing():
-            definition = self.table(name)
+            # Without reading the metadata file: a damaged table must go, too.
+            is_iceberg = (database, table) in self._locations(database, table)
+            if not is_iceberg and not self._in_place(database, table):
+                raise self._not_found(name)
             with self._database.writing() as connection:
-                ledger.forget(connection, definition.full_name)
+                ledger.forget(connection, f"{database}.{table}")
                 connection.execute("DELETE FROM table_definitions WHERE database = ? AND name = ?", (database, table))
-            if definition.format == ICEBERG:
+            if is_iceberg:
                 self._iceberg().drop_table((database, table))
 
     def properties(self, name: str) -> Mapping[str, str]:
@@ -193,8 +197,6 @@ class LocalCatalog:
 
     def referenced_files(self) -> set[str]:
         """Return the URIs of all files that any snapshot of any table needs: what a sweep must keep."""
-        from nextbasket.catalog import iceberg
-
         uris: set[str] = set()
         for (database, table), uri in self._locations().items():
             uris |= iceberg.referenced(self._metadata(f"{database}.{table}", uri))
@@ -219,8 +221,6 @@ class LocalCatalog:
         Each file must be there, whole, with the rows it claims and the table's columns, and not yet be part of the
         table (InputError). What ``summary`` holds under ``nextbasket.ingested`` enters the ingest ledger.
         """
-        from nextbasket.catalog import iceberg
-
         if replaces and mode is not CommitMode.MERGE_BY_KEY:
             raise InputError(f"a commit in mode {mode.value} to {name} cannot replace single files; use merge_by_key.")
         database, table = _split(name)
@@ -242,8 +242,7 @@ class LocalCatalog:
                     f"{full_name} is at snapshot {current}, not {expected_snapshot} as run {run_id} expected: "
                     "another run committed first; run again to compute from the new version."
                 )
-            with home_errors("commit to", self._home):
-                iceberg.commit(iceberg_table, mode, files, replaces, carried)
+            iceberg.commit(iceberg_table, mode, files, replaces, carried)
             metadata = self._index(full_name)
         committed = metadata.current()
         if committed is None or committed.snapshot.run_id != run_id:
@@ -257,8 +256,6 @@ class LocalCatalog:
 
         The ledger and the memory of run ids keep what expired commits recorded; ``Lake.sweep`` removes the files.
         """
-        from nextbasket.catalog import iceberg
-
         database, table = _split(name)
         with self._changing():
             if (database, table) not in self._locations(database, table):
@@ -301,22 +298,19 @@ class LocalCatalog:
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _define_iceberg(self, stored: TableDefinition | None, definition: TableDefinition, drift: Drift) -> None:
-        from nextbasket.catalog import iceberg
-
         if stored is None:
             location = definition.location or self._lake.uri(
                 Zone.WAREHOUSE, f"tables/{definition.database}/{definition.name}"
             )
-            with home_errors("write", location):
-                iceberg.create_table(
-                    self._iceberg(),
-                    definition.database,
-                    definition.name,
-                    (*definition.columns, *definition.partition_keys),
-                    [column.name for column in definition.partition_keys],
-                    location,
-                    definition.parameters,
-                )
+            iceberg.create_table(
+                self._iceberg(),
+                definition.database,
+                definition.name,
+                (*definition.columns, *definition.partition_keys),
+                [column.name for column in definition.partition_keys],
+                location,
+                definition.parameters,
+            )
             self._index(definition.full_name)
             return
         if "partition_keys" in drift.altered:
@@ -375,12 +369,12 @@ class LocalCatalog:
         keys = [column.name for column in definition.partition_keys]
         files: list[DataFile] = []
         partitions: dict[str, dict[str, str]] = {}
-        for ref in self._lake.list(zone, key):
-            inner = ref.key[len(key) :]
-            # "orders" must not take in "orders_old/…" beside it.
-            if key and inner and not inner.startswith("/"):
-                continue
-            parts = inner.strip("/").split("/") if inner else []
+        # The slash keeps out "orders_old/…" beside "orders"; a location may also be one single file.
+        refs = list(self._lake.list(zone, f"{key}/" if key else ""))
+        if not refs and key:
+            refs = [ref for ref in self._lake.list(zone, key) if ref.key == key]
+        for ref in refs:
+            parts = ref.key[len(key) :].strip("/").split("/")
             if any(part.startswith(("_", ".")) for part in parts):
                 continue
             files.append(DataFile(ref.uri, UNKNOWN_ROWS, ref.size))
@@ -413,6 +407,16 @@ class LocalCatalog:
     def _metadata(self, table: str, uri: str) -> TableMetadata:
         return self._read_metadata(table, uri)
 
+    def _plan_of(self, table: str, manifest_list: str) -> tuple[DataFile, ...]:
+        """Return a snapshot's files: the current one's are kept in SQLite, which spares pyiceberg's import."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT files FROM plans WHERE table_name = ? AND manifest_list = ?", (table, manifest_list)
+            ).fetchone()
+        if row is not None:
+            return tuple(DataFile(uri, rows, size) for uri, rows, size in json.loads(row[0]))
+        return iceberg.plan(table, manifest_list)
+
     def _iceberg_metadata(self, name: str) -> TableMetadata | None:
         database, table = _split(name)
         uri = self._locations(database, table).get((database, table))
@@ -431,47 +435,41 @@ class LocalCatalog:
                 "SELECT metadata_location FROM ledger_position WHERE table_name = ?", (table,)
             ).fetchone()
         if position is None or position[0] != metadata.uri:
+            current = metadata.current()
+            files = self._planned(table, current.manifest_list) if current is not None else ()
             with self._database.writing() as connection:
                 ledger.record(connection, metadata)
+                if current is not None:
+                    connection.execute(
+                        "INSERT OR REPLACE INTO plans VALUES (?, ?, ?)",
+                        (
+                            table,
+                            current.manifest_list,
+                            json.dumps([(file.uri, file.rows, file.bytes) for file in files]),
+                        ),
+                    )
         return metadata
 
     def _ledger(self, *, sha256: str | None = None, table: str | None = None) -> list[IngestedFile]:
         if not self._database.exists():
             return []
-        behind = self._behind()
-        if behind:
-            try:
-                with self._changing():
-                    for name in self._behind():
-                        self._index(name)
-                behind = {}
-            except HomeError:
-                # A home that cannot be written is still read: from the snapshots themselves.
-                if os.access(self._home, os.W_OK) and os.access(self._database.path, os.W_OK):
-                    raise
+        with self._database.reading() as connection:
+            behind = _behind(connection)
+            if not behind:
+                return ledger.read(connection, sha256=sha256, table=table)
+        if os.access(self._home, os.W_OK) and os.access(self._database.path, os.W_OK):
+            with self._changing():
+                for name in behind:
+                    self._index(name)
+            behind = {}
         with self._database.reading() as connection:
             indexed = ledger.read(connection, sha256=sha256, table=table)
-        if not behind:
-            return indexed
+        # A home that cannot be written is still read: from the snapshots themselves.
         merged = ledger.merged_with(indexed, [self._metadata(name, uri) for name, uri in behind.items()])
         return [file for file in merged if sha256 in (None, file.sha256) and table in (None, file.table)]
 
-    def _behind(self) -> dict[str, str]:
-        """Return the tables whose ledger is not up to their current metadata file: a committer was killed."""
-        with self._database.reading() as connection:
-            if not has_table(connection, "iceberg_tables"):
-                return {}
-            rows = connection.execute(
-                "SELECT t.table_namespace || '.' || t.table_name, t.metadata_location FROM iceberg_tables t "
-                "LEFT JOIN ledger_position p ON p.table_name = t.table_namespace || '.' || t.table_name "
-                "WHERE p.metadata_location IS NOT t.metadata_location"
-            )
-            return dict(rows.fetchall())
-
     def _iceberg(self) -> "SqlCatalog":
         if self._iceberg_catalog is None:
-            from nextbasket.catalog import iceberg
-
             warehouse = self._lake.uri(Zone.WAREHOUSE, "tables")
             self._iceberg_catalog = iceberg.open_catalog(self._database.path, warehouse, BUSY_SECONDS)
         return self._iceberg_catalog
@@ -491,7 +489,7 @@ class LocalCatalog:
         self._create()
         path = self._home / "catalog.lock"
         with home_errors("write", path):
-            lock = FileLock(path, timeout=LOCK_SECONDS)
+            lock = FileLock(path, timeout=LOCK_SECONDS, poll_interval=0.01)
             try:
                 lock.acquire()
             except Timeout as error:
@@ -499,7 +497,15 @@ class LocalCatalog:
                     f"another program has held {path} for {LOCK_SECONDS:.0f} s; wait for it or end it, then try again."
                 ) from error
         try:
-            yield
+            with home_errors("write to", self._home):
+                yield
+        except Exception as error:
+            # SQLAlchemy wraps SQLite's refusal in an error of its own.
+            refusal = getattr(error, "orig", None)
+            translated = isinstance(refusal, sqlite3.DatabaseError) and database_error(refusal, self._database.path)
+            if not translated:
+                raise
+            raise translated from error
         finally:
             lock.release()
 
@@ -518,10 +524,16 @@ class LocalCatalog:
         return InputError(f"{name} is a {definition.format} table, read in place; only Iceberg tables take commits.")
 
 
-def _plan(table: str, manifest_list: str) -> tuple[DataFile, ...]:
-    from nextbasket.catalog import iceberg
-
-    return iceberg.plan(table, manifest_list)
+def _behind(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the tables whose ledger is not up to their current metadata file: a committer was killed."""
+    if not has_table(connection, "iceberg_tables"):
+        return {}
+    rows = connection.execute(
+        "SELECT t.table_namespace || '.' || t.table_name, t.metadata_location FROM iceberg_tables t "
+        "LEFT JOIN ledger_position p ON p.table_name = t.table_namespace || '.' || t.table_name "
+        "WHERE p.metadata_location IS NOT t.metadata_location"
+    )
+    return dict(rows.fetchall())
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -593,8 +605,6 @@ def _drift(stored: TableDefinition | None, new: TableDefinition) -> Drift:
 def _canonical(type_text: str, format: str) -> str:
     if format != ICEBERG:
         return "".join(type_text.lower().split())
-    from nextbasket.catalog import iceberg
-
     return to_text(iceberg.stored_type(to_arrow(type_text)))
 
 
@@ -607,8 +617,6 @@ def _names(columns: Sequence[Column]) -> str:
 
 
 def _definition_of(metadata: TableMetadata) -> TableDefinition:
-    from nextbasket.catalog import iceberg
-
     database, _, name = metadata.table.partition(".")
     columns = metadata.columns()
     keys = set(metadata.partition_columns)
