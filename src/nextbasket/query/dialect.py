@@ -15,7 +15,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from nextbasket.errors import QueryError
 from nextbasket.query.functions import PORTABLE, REFUSED
@@ -58,7 +58,7 @@ class Statement:
     """A checked SELECT: its text and its syntax tree (not to be changed; engines work on a copy)."""
 
     text: str
-    tree: exp.Expression
+    tree: exp.Expr
 
     @property
     def tables(self) -> tuple[TableName, ...]:
@@ -90,14 +90,14 @@ def tokenize(text: str) -> list[Token]:
         raise QueryError("the statement cannot be read: a quote or a comment is not closed.") from error
 
 
-def parse(text: str) -> exp.Expression:
+def parse(text: str) -> exp.Expr:
     """Parse exactly one statement of any kind; raises QueryError with line and column."""
     if not tokenize(text):
         raise QueryError("the statement is empty.")
     try:
         trees = [tree for tree in sqlglot.parse(text, read=_READ) if tree is not None]
     except ParseError as error:
-        raise _syntax_error(text, error) from error
+        raise _syntax_error(error) from error
     trees = [tree for tree in trees if not isinstance(tree, exp.Semicolon)]
     if len(trees) != 1:
         raise QueryError(f"one statement at a time, please: {len(trees)} were given.")
@@ -156,7 +156,7 @@ def _check_name(text: str, name: str, registered: set[str], offset: int | None) 
     raise error_at(text, f"there is no function {name}() in the portable dialect: {hint}", offset)
 
 
-def read_tables(tree: exp.Expression) -> Iterator[exp.Table]:
+def read_tables(tree: exp.Expr) -> Iterator[exp.Table]:
     """Yield the nodes of a tree that name stored tables: names of a WITH in scope are left out."""
     for table in tree.find_all(exp.Table):
         if isinstance(table.this, exp.Identifier) and not _is_cte(table):
@@ -172,7 +172,7 @@ def _is_cte(table: exp.Table) -> bool:
     if table.db:
         return False
     name = table.name.lower()
-    node: exp.Expression | None = table
+    node: exp.Expr | None = table
     while node is not None:
         inside = node
         node = node.parent
@@ -193,7 +193,7 @@ def _is_cte(table: exp.Table) -> bool:
     return False
 
 
-def normalised(tree: exp.Expression) -> exp.Expression:
+def normalised(tree: exp.Expr) -> exp.Expr:
     """Return a copy with Athena's names: unquoted identifiers in lower case, unnamed result columns ``_colN``."""
     copy = tree.copy()
     for identifier in copy.find_all(exp.Identifier):
@@ -211,15 +211,15 @@ def normalised(tree: exp.Expression) -> exp.Expression:
     return copy
 
 
-def _named(item: exp.Expression, index: int) -> exp.Expression:
+def _named(item: exp.Expr, index: int) -> exp.Expr:
     if isinstance(item, exp.Alias | exp.Column | exp.Star | exp.Aliases):
         return item
     return exp.alias_(item, f"_col{index}", quoted=True)
 
 
 def rewritten(
-    tree: exp.Expression, table: Callable[[exp.Table], exp.Table], node: Callable[[exp.Expression], exp.Expression]
-) -> exp.Expression:
+    tree: exp.Expr, table: Callable[[exp.Table], exp.Table], node: Callable[[exp.Expr], exp.Expr]
+) -> exp.Expr:
     """Return a copy with every stored table replaced by ``table`` and every other node passed through ``node``."""
     copy = tree.copy()
     for found in list(read_tables(copy)):
@@ -227,14 +227,14 @@ def rewritten(
     return copy.transform(node, copy=False)
 
 
-def ordered(tree: exp.Expression) -> bool:
+def ordered(tree: exp.Expr) -> bool:
     """Say whether the statement orders its result."""
     while isinstance(tree, exp.Subquery) and tree.args.get("order") is None:
         tree = tree.this
     return tree.args.get("order") is not None
 
 
-def uses_path(tree: exp.Expression) -> bool:
+def uses_path(tree: exp.Expr) -> bool:
     """Say whether the statement reads Athena's hidden column ``"$path"``."""
     return any(column.name.lower() == PATH_COLUMN for column in tree.find_all(exp.Column))
 
@@ -251,7 +251,7 @@ def _is_word(token: Token) -> bool:
     return bool(token.text) and (token.text[0].isalpha() or token.text[0] == "_")
 
 
-def _offset(node: exp.Expression) -> int | None:
+def _offset(node: exp.Expr) -> int | None:
     for found in (node, *node.find_all(exp.Identifier)):
         start = found.meta.get("start")
         if isinstance(start, int):
@@ -259,7 +259,7 @@ def _offset(node: exp.Expression) -> int | None:
     return None
 
 
-def _kind(node: exp.Expression) -> str:
+def _kind(node: exp.Expr) -> str:
     if isinstance(node, exp.Command):
         return str(node.this).upper()
     if isinstance(node, exp.Create):
@@ -267,7 +267,7 @@ def _kind(node: exp.Expression) -> str:
     return node.key.upper()
 
 
-def _syntax_error(text: str, error: ParseError) -> QueryError:
+def _syntax_error(error: ParseError) -> QueryError:
     first = error.errors[0] if error.errors else {}
     line, column, word = first.get("line"), first.get("col"), str(first.get("highlight") or "")
     if not isinstance(line, int) or not isinstance(column, int):
@@ -280,90 +280,19 @@ def _syntax_error(text: str, error: ParseError) -> QueryError:
 _NOT_NAMES = {TokenType.STRING, TokenType.NUMBER, TokenType.R_PAREN, TokenType.COMMA, TokenType.L_PAREN}
 
 _BEFORE_PARENTHESIS = frozenset(
-    [
-        "all",
-        "and",
-        "any",
-        "array",
-        "as",
-        "between",
-        "bigint",
-        "boolean",
-        "by",
-        "case",
-        "char",
-        "cross",
-        "cube",
-        "date",
-        "decimal",
-        "distinct",
-        "double",
-        "else",
-        "end",
-        "except",
-        "exists",
-        "filter",
-        "for",
-        "from",
-        "full",
-        "group",
-        "having",
-        "if",
-        "in",
-        "inner",
-        "int",
-        "integer",
-        "intersect",
-        "into",
-        "is",
-        "join",
-        "lateral",
-        "left",
-        "like",
-        "limit",
-        "map",
-        "not",
-        "nullif",
-        "offset",
-        "on",
-        "or",
-        "order",
-        "ordinality",
-        "outer",
-        "over",
-        "partition",
-        "real",
-        "recursive",
-        "right",
-        "rollup",
-        "row",
-        "select",
-        "sets",
-        "smallint",
-        "some",
-        "then",
-        "time",
-        "timestamp",
-        "tinyint",
-        "union",
-        "unnest",
-        "using",
-        "values",
-        "varchar",
-        "varbinary",
-        "when",
-        "where",
-        "window",
-        "with",
-        "within",
-        "respect",
-        "ignore",
-        "nulls",
-    ]
-) - {"if", "nullif"} | {"array"}
+    {
+        "all", "and", "any", "array", "as", "between", "bigint", "boolean", "by", "char", "cross", "cube", "date",
+        "decimal", "distinct", "double", "else", "end", "except", "exists", "filter", "for", "from", "full", "group",
+        "having", "in", "inner", "int", "integer", "intersect", "into", "is", "join", "lateral", "left", "like",
+        "limit", "map", "not", "offset", "on", "or", "order", "ordinality", "outer", "over", "partition", "real", "recursive",
+        "right", "rollup", "row", "select", "sets", "smallint", "some", "then", "time", "timestamp", "tinyint", "union",
+        "unnest", "using", "values", "varchar", "varbinary", "when", "where", "window", "with", "within", "case",
+        "respect", "ignore", "nulls",
+    }
+)  # fmt: skip
 """Words that may stand in front of a parenthesis without being a function."""
 
-_SYNTAX: frozenset[type[exp.Expression]] = frozenset(
+_SYNTAX: frozenset[type[exp.Expr]] = frozenset(
     {
         exp.Add, exp.Alias, exp.All, exp.And, exp.Any, exp.Array, exp.AtTimeZone, exp.Between, exp.Boolean,
         exp.Bracket, exp.Column, exp.CTE, exp.Cube, exp.DataType, exp.DataTypeParam, exp.Distinct, exp.Div, exp.Dot,

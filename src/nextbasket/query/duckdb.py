@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import ibis
 import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
 
 from nextbasket.catalog.base import DataFile, Scan
 from nextbasket.errors import InputError, NextbasketError, QueryError
@@ -132,8 +133,8 @@ class DuckDBEngine:
                 function.call,
                 [_function_type(kind) for kind in function.parameters],
                 _function_type(function.returns),
-                type="arrow",
-                null_handling="special",
+                type=ARROW,
+                null_handling=SPECIAL,
             )
         return connection
 
@@ -149,6 +150,7 @@ class DuckDBHandle:
         self._ended: float | None = None
         self._lock = threading.Lock()
         self._read = False
+        self._cancelled = False
         self._timer = _timer(session, limits)
 
     @property
@@ -166,6 +168,7 @@ class DuckDBHandle:
         with self._lock:
             if self._state is not QueryState.RUNNING:
                 return
+            self._cancelled = True
             self._session.stop("the query was cancelled.")
             if not self._read:
                 self._finish(QueryState.CANCELLED)
@@ -185,14 +188,10 @@ class DuckDBHandle:
                 yield batch
             done = True
         finally:
-            stopped = self._session.stopped
-            self._finish(
-                QueryState.SUCCEEDED
-                if done
-                else QueryState.CANCELLED
-                if stopped and "cancelled" in stopped
-                else QueryState.FAILED
-            )
+            if done:
+                self._finish(QueryState.SUCCEEDED)
+            else:
+                self._finish(QueryState.CANCELLED if self._cancelled else QueryState.FAILED)
 
     def statistics(self) -> Statistics:
         """Return what it has used so far; ``scanned_bytes`` counts the whole input files."""
@@ -293,7 +292,8 @@ class _Session:
         return f"SELECT {columns} FROM ({sql}) AS result({', '.join(inner)})"  # noqa: S608 (built from quoted parts)
 
     def _describe(self, sql: str) -> pa.Schema:
-        return self._connection.sql(f"SELECT * FROM ({sql}) LIMIT 0").to_arrow_table().schema  # noqa: S608 (own text)
+        empty: pa.Table = self._connection.sql(f"SELECT * FROM ({sql}) LIMIT 0").to_arrow_table()  # noqa: S608 (own text)
+        return empty.schema
 
     def stream(self) -> Iterator[pa.RecordBatch]:
         """Yield the result's batches."""
@@ -434,14 +434,14 @@ def _field_ids(fields: pa.Schema | pa.StructType) -> str:
     return "{" + ", ".join(parts) + "}" if parts else ""
 
 
-def _own_id(field: pa.Field) -> int | None:
+def _own_id(field: pa.Field[Any]) -> int | None:
     value = (field.metadata or {}).get(b"PARQUET:field_id")
     return int(value) if value is not None else None
 
 
-def _field_id(field: pa.Field) -> str:
+def _field_id(field: pa.Field[Any]) -> str:
     own = _own_id(field)
-    inside: dict[str, pa.Field] = {}
+    inside: dict[str, pa.Field[Any]] = {}
     if pa.types.is_map(field.type):
         inside = {"key": field.type.key_field, "value": field.type.item_field}
     elif pa.types.is_list(field.type) or pa.types.is_large_list(field.type):

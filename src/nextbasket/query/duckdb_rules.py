@@ -19,7 +19,7 @@ CREATE MACRO athena_divide(a, b) AS CASE WHEN b = 0 THEN cast_to_type(
 """
 
 
-def macros(tree: exp.Expression) -> list[str]:
+def macros(tree: exp.Expr) -> list[str]:
     """Return the macro definitions a statement needs."""
     needed = []
     if tree.find(exp.Div):
@@ -27,7 +27,7 @@ def macros(tree: exp.Expression) -> list[str]:
     return needed
 
 
-def to_duckdb(tree: exp.Expression, resolve: Callable[[exp.Table], str], columns: Mapping[str, Sequence[str]]) -> str:
+def to_duckdb(tree: exp.Expr, resolve: Callable[[exp.Table], str], columns: Mapping[str, Sequence[str]]) -> str:
     """Return a checked statement as DuckDB SQL; ``resolve`` gives each table's key.
 
     ``columns`` (by key) is given where ``"$path"`` is read: stars then stand for these, as in Athena.
@@ -49,9 +49,7 @@ def to_duckdb(tree: exp.Expression, resolve: Callable[[exp.Table], str], columns
     return dialect.rewritten(named, table, _rewrite).sql(dialect="duckdb")
 
 
-def _expand_stars(
-    tree: exp.Expression, resolve: Callable[[exp.Table], str], columns: Mapping[str, Sequence[str]]
-) -> None:
+def _expand_stars(tree: exp.Expr, resolve: Callable[[exp.Table], str], columns: Mapping[str, Sequence[str]]) -> None:
     for select in list(tree.find_all(exp.Select)):
         from_ = select.args.get("from_")
         if from_ is None:
@@ -60,7 +58,7 @@ def _expand_stars(
         stored = {id(source) for source in dialect.read_tables(tree)}
         known = {source.alias_or_name.lower(): columns[resolve(source)] for source in sources if id(source) in stored}
         names = [source.alias_or_name for source in sources]
-        items: list[exp.Expression] = []
+        items: list[exp.Expr] = []
         for item in select.expressions:
             wanted = names if isinstance(item, exp.Star) else [item.table] if item.is_star else []
             if not any(name.lower() in known for name in wanted):
@@ -74,7 +72,7 @@ def _expand_stars(
         select.set("expressions", items)
 
 
-def _rewrite(node: exp.Expression) -> exp.Expression:
+def _rewrite(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Div):
         if _is_nonzero(node.expression):
             return exp.IntDiv(this=node.this, expression=node.expression)
@@ -82,7 +80,7 @@ def _rewrite(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _is_nonzero(node: exp.Expression) -> bool:
+def _is_nonzero(node: exp.Expr) -> bool:
     return isinstance(node, exp.Literal) and not node.is_string and float(node.name) != 0
 
 

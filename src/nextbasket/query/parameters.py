@@ -12,7 +12,7 @@ from nextbasket.errors import QueryError
 from nextbasket.query.dialect import Statement
 
 
-def bind(statement: Statement, values: Sequence[Any] | None) -> exp.Expression:
+def bind(statement: Statement, values: Sequence[Any] | None) -> exp.Expr:
     """Return the tree with each ``?`` replaced in order; None as ``values`` replaces each with NULL.
 
     Raises QueryError when their numbers differ or a value has no SQL type here.
@@ -31,7 +31,7 @@ def bind(statement: Statement, values: Sequence[Any] | None) -> exp.Expression:
     return copy
 
 
-def _literal(value: Any) -> exp.Expression:
+def _literal(value: Any) -> exp.Expr:
     if value is None:
         return exp.Null()
     if isinstance(value, bool):

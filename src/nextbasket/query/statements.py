@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from nextbasket.errors import NotBuiltError, QueryError
 from nextbasket.query import dialect
@@ -138,17 +138,10 @@ def _name(text: str, tokens: list[Token]) -> dialect.TableName:
 
 
 def _create_table(text: str, tokens: list[Token]) -> Statement:
-    depth = 0
-    for index, token in enumerate(tokens):
-        if token.token_type is TokenType.L_PAREN:
-            depth += 1
-        elif token.token_type is TokenType.R_PAREN:
-            depth -= 1
-        elif depth == 0 and token.text.lower() == "as" and token.token_type is not TokenType.IDENTIFIER:
-            break
-    else:
+    split = _first_as(tokens)
+    if split is None:
         raise NotBuiltError("CREATE TABLE without AS SELECT")
-    body = tokens[index + 1 :]
+    token, body = tokens[split], tokens[split + 1 :]
     with_data = True
     ending = [token.text.lower() for token in body[-3:]]
     if ending == ["with", "no", "data"]:
@@ -157,11 +150,12 @@ def _create_table(text: str, tokens: list[Token]) -> Statement:
         body = body[:-2]
     if not body:
         raise dialect.error_at(text, "CREATE TABLE … AS needs a SELECT after AS.", token.start)
-    created = dialect.parse(text[: tokens[index].start] + "AS SELECT 1")
+    created = dialect.parse(text[: token.start] + "AS SELECT 1")
     if not isinstance(created, exp.Create) or not isinstance(created.this, exp.Table):
         raise dialect.error_at(text, "CREATE TABLE … AS cannot be read.", 0)
     properties = created.args.get("properties")
-    location, partitioned_by = None, ()
+    location: str | None = None
+    partitioned_by: tuple[str, ...] = ()
     for item in properties.expressions if properties is not None else []:
         location, partitioned_by = _property(text, item, location, partitioned_by)
     return CreateTableAs(
@@ -174,8 +168,21 @@ def _create_table(text: str, tokens: list[Token]) -> Statement:
     )
 
 
+def _first_as(tokens: list[Token]) -> int | None:
+    """Return where the AS stands that is outside every parenthesis."""
+    depth = 0
+    for position, token in enumerate(tokens):
+        if token.token_type is TokenType.L_PAREN:
+            depth += 1
+        elif token.token_type is TokenType.R_PAREN:
+            depth -= 1
+        elif depth == 0 and token.text.lower() == "as" and token.token_type is not TokenType.IDENTIFIER:
+            return position
+    return None
+
+
 def _property(
-    text: str, item: exp.Expression, location: str | None, partitioned_by: tuple[str, ...]
+    text: str, item: exp.Expr, location: str | None, partitioned_by: tuple[str, ...]
 ) -> tuple[str | None, tuple[str, ...]]:
     if isinstance(item, exp.FileFormatProperty):
         if item.this.name.lower() != "parquet":

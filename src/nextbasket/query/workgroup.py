@@ -354,7 +354,7 @@ class Workgroup:
         limits: Limits | None = None,
         database: str | None = None,
     ) -> int:
-        """Write a query's rows into one file (``csv``, ``json`` or ``parquet``), whole or not at all; returns the rows."""
+        """Write a query's rows into one csv, json or parquet file, whole or not at all; returns the rows."""
         if format not in EXPORT_FORMATS:
             raise UsageError(f"cannot export {format!r}: use {', '.join(EXPORT_FORMATS)}.")
         handle = self.start(query, limits, parameters=parameters, overrides=overrides, database=database)
