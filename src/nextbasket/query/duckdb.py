@@ -423,9 +423,12 @@ def _copy_options(schema: pa.Schema, format: str, partition_by: tuple[str, ...],
             f"PARTITION_BY ({', '.join(quoted(name) for name in partition_by)})",
             "WRITE_PARTITION_COLUMNS true",
         ]
-    elif format == "parquet":
-        options.append(f"FILE_SIZE_BYTES {FILE_BYTES}")
-    options.append(f"PRESERVE_ORDER {'true' if in_order else 'false'}")
+        options.append("PRESERVE_ORDER false")
+    elif format == "parquet" and not in_order:
+        options += [f"FILE_SIZE_BYTES {FILE_BYTES}", "PRESERVE_ORDER false"]
+    else:
+        # DuckDB keeps an order only within one file.
+        options.append(f"PRESERVE_ORDER {'true' if in_order else 'false'}")
     return ", ".join(options)
 
 
@@ -434,12 +437,12 @@ def _field_ids(fields: pa.Schema | pa.StructType) -> str:
     return "{" + ", ".join(parts) + "}" if parts else ""
 
 
-def _own_id(field: pa.Field[Any]) -> int | None:
+def _own_id(field: "pa.Field[Any]") -> int | None:
     value = (field.metadata or {}).get(b"PARQUET:field_id")
     return int(value) if value is not None else None
 
 
-def _field_id(field: pa.Field[Any]) -> str:
+def _field_id(field: "pa.Field[Any]") -> str:
     own = _own_id(field)
     inside: dict[str, pa.Field[Any]] = {}
     if pa.types.is_map(field.type):
