@@ -25,7 +25,7 @@ ended AS (
 -- Every product has every age, so that waits that ended later are counted at the ages before, too.
 ages AS (
     SELECT p.product_id, a.age
-    FROM (SELECT DISTINCT product_id FROM ended) AS p
+    FROM prd_features AS p
     CROSS JOIN (
         VALUES 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20
     ) AS a (age)
