@@ -54,17 +54,21 @@ def query(
     chosen = format or ("json" if called.json else "table")
     if chosen not in FORMATS:
         raise UsageError(f"there is no format '{chosen}'; choose one of {', '.join(FORMATS)}.")
+    if output is not None and output.suffix.lower() not in (".csv", ".json", ".parquet"):
+        raise UsageError(f"--output {output} must end in .csv, .json or .parquet.")
+    from nextbasket.query.formats import Format, write_text
+    from nextbasket.query.workgroup import save
+
     with called.shop() as shop:
         text = shop.statement(sql)
         workgroup = shop.workgroup_on(engine)
         if output is not None:
-            rows = workgroup.export_file(text, output, database=database)
+            kind = output.suffix.removeprefix(".").lower()
+            rows = save(workgroup.execute(text, database=database), output.absolute(), kind)
             called.answer({"output": str(output), "rows": rows}, f"{rows:,} rows written to {output}")
             return
-        from nextbasket.query.formats import write_result
-
         handle = workgroup.execute(text, database=database)
-        write_result(handle.schema, handle.batches(), sys.stdout, chosen)
+        write_text(handle.schema, handle.batches(), Format(chosen), sys.stdout)
 
 
 def _count(rows: int | None) -> str:

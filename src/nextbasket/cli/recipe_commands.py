@@ -1,6 +1,6 @@
 """recipe: validate, explain and run DataBrew recipes; prepare runs the shop's own."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,29 +24,35 @@ def add_to(app: typer.Typer) -> None:
 @recipe.command("list")
 def list_recipes(context: typer.Context) -> None:
     """List the recipes this home knows."""
+    from nextbasket.definitions.store import DefinitionKind
+
     called = session(context)
     with called.shop() as shop:
-        names = shop.recipe_names()
-        called.answer(names, lambda: "\n".join(names))
+        names = shop.definitions.names(DefinitionKind.RECIPES)
+    called.answer(names, lambda: "\n".join(names))
 
 
 @recipe.command()
 def validate(context: typer.Context, recipe_file: RecipeArgument) -> None:
     """Check a recipe's form; all faults at once."""
+    from nextbasket.app import recipes
+
     called = session(context)
     with called.shop() as shop:
-        parsed = shop.recipe(recipe_file)
-        steps = [step.action for step in parsed.steps]
-        called.answer({"recipe": parsed.name, "steps": steps}, f"{parsed.name}: {len(steps)} steps, no fault found")
+        parsed = recipes.recipe_named(shop, recipe_file)
+    steps = [step.operation for step in parsed.steps]
+    called.answer({"recipe": parsed.name, "steps": steps}, f"{parsed.name}: {len(steps)} steps, no fault found")
 
 
 @recipe.command()
 def explain(context: typer.Context, recipe_file: RecipeArgument, source: InputOption) -> None:
     """Show the SQL a recipe becomes on each engine, and the columns after each step."""
+    from nextbasket.app import recipes
+
     called = session(context)
     with called.shop() as shop:
-        explained = shop.explain_recipe(recipe_file, source)
-        called.answer(explained, lambda: _explained_text(explained))
+        explained = recipes.explain(shop, recipes.recipe_named(shop, recipe_file), source)
+    called.answer(explained, lambda: _explained_text(explained))
 
 
 @recipe.command("run")
@@ -57,10 +63,12 @@ def run_recipe(
     output: Annotated[str, typer.Option("--output", help="database.table or a .csv, .json or .parquet file.")],
 ) -> None:
     """Run a recipe on a table or file and write a table or file."""
+    from nextbasket.app import recipes
+
     called = session(context)
     with called.shop() as shop:
-        rows = shop.run_recipe(recipe_file, source, output)
-        called.answer({"output": output, "rows": rows}, f"{rows:,} rows written to {output}")
+        rows = recipes.run(shop, recipes.recipe_named(shop, recipe_file), source, output)
+    called.answer({"output": output, "rows": rows}, f"{rows:,} rows written to {output}")
 
 
 @recipe.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -69,11 +77,11 @@ def publish(_context: typer.Context) -> None:
     raise NotBuiltError("'nextbasket recipe publish'")
 
 
-def _explained_text(explained: dict[str, object]) -> str:
+def _explained_text(explained: dict[str, Any]) -> str:
     parts = []
-    for after in explained["steps"]:  # type: ignore[attr-defined] # the document is JSON for people and programs
+    for after in explained["steps"]:
         parts.append(f"after step {after['step']} ({after['action']}):")
         parts.append(aligned(("column", "type"), [(c["name"], c["type"]) for c in after["schema"]]) + "\n")
-    for engine, sql in explained["sql"].items():  # type: ignore[attr-defined] # as above
+    for engine, sql in explained["sql"].items():
         parts.append(f"-- {engine}\n{sql}\n")
     return "\n".join(parts)

@@ -37,6 +37,11 @@ class Session:
         else:
             sys.stdout.write((text if isinstance(text, str) else text()).rstrip("\n") + "\n")
 
+    def end_line(self) -> None:
+        """Keep the moving line of progress and begin a new one."""
+        if sys.stderr.isatty():
+            sys.stderr.write("\n")
+
     def progress(self, title: str) -> Progress:
         """Return a progress callback that writes to stderr: a moving line on a terminal, whole lines elsewhere."""
         return TerminalProgress(title) if sys.stderr.isatty() else LineProgress(title)

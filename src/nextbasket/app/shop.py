@@ -1,0 +1,203 @@
+"""The one place where everything is wired together: a shop home and the parts that work on it."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from nextbasket.app.home import prepare_home
+from nextbasket.app.settings import Settings, read_settings
+from nextbasket.catalog.base import TableDefinition
+from nextbasket.catalog.local import LocalCatalog
+from nextbasket.definitions.store import DefinitionKind, Definitions
+from nextbasket.errors import NotFoundError, UsageError
+from nextbasket.features.job import FeatureJob
+from nextbasket.ingest.crawl import Crawler
+from nextbasket.ingest.land import Landing
+from nextbasket.ingest.load import Loader
+from nextbasket.lake.local import LocalLake
+from nextbasket.model.registry import Registry
+from nextbasket.model.split import Split
+from nextbasket.query.base import QueryEngine
+from nextbasket.query.duckdb import DuckDBEngine
+from nextbasket.query.workgroup import Workgroup
+
+
+def now() -> datetime:
+    """Return the time; the clock that all parts of a shop are given."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Return a fresh short id that sorts by time."""
+    return f"{now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def open_shop(home: Path, *, create: bool = False) -> "Shop":
+    """Open the shop home; ``create`` makes one that is not there yet. Raises HomeError."""
+    prepare_home(home, create=create)
+    return Shop(home, read_settings(home))
+
+
+class Shop:
+    """One home and its parts, each made when it is first asked for."""
+
+    def __init__(self, home: Path, settings: Settings) -> None:
+        self.home = home
+        self.settings = settings
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove this process's scratch files."""
+        with suppress(OSError):  # another process of this home may still use the folder
+            self.scratch.rmdir()
+
+    @property
+    def threads(self) -> int:
+        """Worker threads: the setting, else the cores this process may use."""
+        return self.settings.engine.threads or len(os.sched_getaffinity(0))
+
+    @property
+    def scratch(self) -> Path:
+        """The folder for files that no one needs after a command."""
+        return self.home / "scratch"
+
+    @cached_property
+    def lake(self) -> LocalLake:
+        """Zones and files."""
+        return LocalLake(self.home, now)
+
+    @cached_property
+    def catalog(self) -> LocalCatalog:
+        """Tables and commits."""
+        return LocalCatalog(self.home, self.lake, now)
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """Recipes, queries and mappings: the home's own first."""
+        return Definitions(self.home / "definitions")
+
+    @cached_property
+    def engine(self) -> QueryEngine:
+        """The default query engine."""
+        return DuckDBEngine(self.scratch, self.threads, self.settings.engine.memory_limit)
+
+    @cached_property
+    def workgroup(self) -> Workgroup:
+        """SQL on this home's tables."""
+        return Workgroup(self.catalog, self.engine, self.lake, clock=now, new_run_id=new_id)
+
+    def workgroup_on(self, engine: str) -> Workgroup:
+        """Return the workgroup on a named engine."""
+        if engine == "duckdb":
+            return self.workgroup
+        if engine == "spark":
+            from nextbasket.query.spark import SparkEngine
+
+            return self.workgroup.with_engine(SparkEngine(self.scratch))
+        raise UsageError(f"there is no engine '{engine}'.")
+
+    @cached_property
+    def landing(self) -> Landing:
+        """Copies files into the lake."""
+        return Landing(self.lake, self.catalog, largest_member=int(self.settings.landing.largest_member_gb * 1e9))
+
+    @cached_property
+    def crawler(self) -> Crawler:
+        """Finds tables in landed files."""
+        return Crawler(self.lake, self.catalog, self.catalog)
+
+    @cached_property
+    def loader(self) -> Loader:
+        """Loads landed files into typed tables."""
+        return Loader(self.lake, self.catalog, self.workgroup, self.definitions, now)
+
+    @cached_property
+    def features(self) -> FeatureJob:
+        """Builds the feature tables."""
+        return FeatureJob(self.workgroup, self.catalog, self.definitions)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The trained models."""
+        return Registry(self.home / "models")
+
+    @cached_property
+    def split(self) -> Split:
+        """Which shoppers are held out of every training: always the same tenth."""
+        return Split()
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def statement(self, text: str) -> str:
+        """Return a statement's text: as given, from ``@FILE``, or of the named query ``@NAME``."""
+        if not text.startswith("@"):
+            return text
+        path = Path(text[1:])
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+        return self.definitions.text(DefinitionKind.QUERIES, text[1:])
+
+    def rows_of(self, table: str) -> int | None:
+        """Return a table's rows as its files' footers say, or None where only reading would tell."""
+        try:
+            files = self.catalog.scan(table).files
+        except NotFoundError:
+            return None
+        return sum(file.rows for file in files) if all(file.rows >= 0 for file in files) else None
+
+    def list_tables(self) -> list[dict[str, Any]]:
+        """Return all tables as JSON values: name, format, number of columns, rows, time of the last commit."""
+        return [self._listed(definition) for definition in self.catalog.tables()]
+
+    def _listed(self, definition: TableDefinition) -> dict[str, Any]:
+        snapshots = self.catalog.snapshots(definition.full_name)
+        return {
+            "table": definition.full_name,
+            "format": definition.format,
+            "columns": len(definition.columns),
+            "rows": self.rows_of(definition.full_name) if definition.format == "iceberg" else None,
+            "at": snapshots[-1].at.isoformat(timespec="seconds") if snapshots else None,
+        }
+
+    def describe_table(self, name: str, history: int) -> dict[str, Any]:
+        """Return one table as JSON values: schema, partitions, files, and its newest ``history`` snapshots."""
+        full = name if "." in name else f"shop.{name}"
+        definition = self.catalog.table(full)
+        scan = self.catalog.scan(full)
+        iceberg = definition.format == "iceberg"
+        snapshots = list(reversed(self.catalog.snapshots(full)))[:history]
+        properties: Mapping[str, str] = self.catalog.properties(full) if iceberg else definition.parameters
+        return {
+            "table": full,
+            "format": definition.format,
+            "location": definition.location,
+            "schema": [{"name": column.name, "type": column.type} for column in definition.columns],
+            "partition_keys": [key.name for key in definition.partition_keys],
+            "partitions": [
+                dict(values) for values in dict.fromkeys(tuple(p.items()) for p in scan.partitions.values())
+            ],
+            "rows": self.rows_of(full) if iceberg else None,
+            "bytes": sum(file.bytes for file in scan.files),
+            "files": [{"uri": file.uri, "rows": file.rows, "bytes": file.bytes} for file in scan.files],
+            "snapshots": [
+                {
+                    "id": snapshot.id,
+                    "at": snapshot.at.isoformat(timespec="seconds"),
+                    "operation": snapshot.operation,
+                    "run_id": snapshot.run_id,
+                    "summary": dict(snapshot.summary),
+                }
+                for snapshot in snapshots
+            ],
+            "properties": dict(properties),
+        }
