@@ -4,6 +4,7 @@ Column types are Athena's (Glue's) type texts, for example ``bigint``, ``double`
 ``nextbasket.catalog.types`` converts them to and from Arrow. Table names are ``database.table``.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -127,6 +128,37 @@ class Scan:
     partitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class IngestedFile:
+    """One file's content as one commit loaded it, with what became of its lines."""
+
+    sha256: str
+    table: str
+    key: str
+    run_id: str
+    snapshot_id: int
+    at: datetime
+    accepted: int = 0
+    merged: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    quarantined: int = 0
+
+    def as_texts(self) -> dict[str, str]:
+        """Return all values as texts; ``dropped`` is a JSON object of counts by reason."""
+        return {
+            "sha256": self.sha256,
+            "table": self.table,
+            "key": self.key,
+            "run_id": self.run_id,
+            "snapshot_id": str(self.snapshot_id),
+            "at": self.at.isoformat(),
+            "accepted": str(self.accepted),
+            "merged": str(self.merged),
+            "dropped": json.dumps(self.dropped, sort_keys=True),
+            "quarantined": str(self.quarantined),
+        }
+
+
 class Catalog(Protocol):
     """The catalog. Adapters: ``local`` (pyiceberg's SqlCatalog and SQLite); ``glue`` comes with the AWS home."""
 
@@ -173,7 +205,12 @@ class Catalog(Protocol):
 
         A run id that already committed to the table returns its earlier snapshot and changes nothing. With
         ``check_expected`` the table's current snapshot must be ``expected_snapshot`` (None: no snapshot yet), else
-        CommitConflictError. An unknown data file in ``replaces`` is a CommitConflictError too.
+        CommitConflictError. An unknown data file in ``replaces`` is a CommitConflictError too. A file that is not
+        there, does not hold the rows it claims, lacks the table's form or is part of the table already is an
+        InputError.
+
+        A load's summary holds its files under ``nextbasket.ingested``: a JSON list of ``{"sha256", "key",
+        "accepted", "merged", "dropped": {reason: count}, "quarantined"}``, which the ledger then answers from.
         """
         ...
 
@@ -185,10 +222,30 @@ class Catalog(Protocol):
         """Add or replace properties of a table."""
         ...
 
-    def ingested(self, sha256: str) -> Mapping[str, str] | None:
-        """Return what the ingest ledger holds for a file's content, or None when that content was never loaded."""
+    def ingested(self, sha256: str, table: str | None = None) -> Mapping[str, str] | None:
+        """Return what the ingest ledger holds for a file's content, or None when that content was never loaded.
+
+        With ``table`` only loads into it count. The texts are those of ``IngestedFile.as_texts``; of several loads
+        the latest is returned.
+        """
+        ...
+
+    def ledger(self, table: str | None = None) -> list[IngestedFile]:
+        """Return every file content ever loaded, into one table if named, oldest first."""
         ...
 
     def expire(self, name: str, *, older_than: timedelta, keep_last: int = 1) -> int:
         """Expire the table's snapshots older than ``older_than`` but the last ``keep_last``; returns how many."""
+        ...
+
+    def referenced_files(self) -> set[str]:
+        """Return the URIs of all files that any snapshot of any table needs: what ``Lake.sweep`` must keep."""
+        ...
+
+    def state(self, key: str) -> str | None:
+        """Return a value of the small state table (steps' fingerprints), or None."""
+        ...
+
+    def set_state(self, key: str, value: str) -> None:
+        """Store a value in the state table."""
         ...

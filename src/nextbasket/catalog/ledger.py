@@ -9,47 +9,15 @@ committer was killed in between. ``ledger_position`` says up to which metadata f
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from nextbasket.catalog.base import Snapshot
+from nextbasket.catalog.base import IngestedFile, Snapshot
 from nextbasket.catalog.metadata import TableMetadata
 from nextbasket.errors import InputError
 
 INGESTED = "nextbasket.ingested"
 """The summary key that holds a load's files."""
-
-
-@dataclass(frozen=True, slots=True)
-class IngestedFile:
-    """One file's content as one commit loaded it, with what became of its lines."""
-
-    sha256: str
-    table: str
-    key: str
-    run_id: str
-    snapshot_id: int
-    at: datetime
-    accepted: int = 0
-    merged: int = 0
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    quarantined: int = 0
-
-    def as_texts(self) -> dict[str, str]:
-        """Return all values as texts; ``dropped`` is a JSON object of counts by reason."""
-        return {
-            "sha256": self.sha256,
-            "table": self.table,
-            "key": self.key,
-            "run_id": self.run_id,
-            "snapshot_id": str(self.snapshot_id),
-            "at": self.at.isoformat(),
-            "accepted": str(self.accepted),
-            "merged": str(self.merged),
-            "dropped": json.dumps(self.dropped, sort_keys=True),
-            "quarantined": str(self.quarantined),
-        }
 
 
 def files_of(snapshot: Snapshot) -> list[IngestedFile]:

@@ -27,12 +27,12 @@ from nextbasket.catalog.base import (
     CommitMode,
     DataFile,
     Drift,
+    IngestedFile,
     Scan,
     Snapshot,
     TableDefinition,
 )
 from nextbasket.catalog.database import BUSY_SECONDS, CatalogDatabase, database_error, has_table
-from nextbasket.catalog.ledger import IngestedFile
 from nextbasket.catalog.metadata import TableMetadata, read_metadata
 from nextbasket.catalog.types import arrow_schema, to_arrow, to_text
 from nextbasket.errors import CommitConflictError, HomeError, InputError, NotFoundError
@@ -577,18 +577,14 @@ def _drift(stored: TableDefinition | None, new: TableDefinition) -> Drift:
         altered += [part for part in ("location", "format") if getattr(stored, part) != getattr(new, part)]
         if dict(stored.parameters) != dict(new.parameters):
             altered.append("parameters")
-        if {c.name: c.comment for c in stored.columns} != {c.name: c.comment for c in new.columns}:
-            altered.append("comments")
         if list(old_types) != list(new_types) and set(old_types) == set(new_types):
             altered.append("order")
     else:
         if any(stored.parameters.get(key) != value for key, value in new.parameters.items()):
             altered.append("parameters")
-        comments = {column.name: column.comment for column in stored.columns}
-        if any(
-            column.comment and comments.get(column.name, column.comment) != column.comment for column in new.columns
-        ):
-            altered.append("comments")
+    comments = {column.name: column.comment for column in stored.columns}
+    if any(column.comment and comments.get(column.name, column.comment) != column.comment for column in new.columns):
+        altered.append("comments")
     return Drift(
         new.full_name,
         added=tuple(column for column in new.columns if column.name not in old_types),
