@@ -1,6 +1,6 @@
 """``python -m nextbasket`` is the command ``nextbasket``."""
 
-from nextbasket.cli import main
+from nextbasket.cli.main import main
 
 if __name__ == "__main__":
     main()

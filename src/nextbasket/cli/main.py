@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from nextbasket import __version__
 from nextbasket.cli import catalog_commands, model_commands, pipeline_commands, planned_commands, recipe_commands
@@ -57,11 +57,15 @@ def main() -> None:
     """
     debug = "--debug" in sys.argv
     try:
-        status = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
+        status = app(prog_name="nextbasket", standalone_mode=False)
+    except TyperException as error:
+        show = getattr(error, "show", None)
+        if show is None:
+            _say(error.format_message())
+        else:
+            show()
         status = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         _say("stopped; run the same command again to go on.")
         status = 130
     except BrokenPipeError:

@@ -69,11 +69,11 @@ def run(
     force: ForceOption = False,
 ) -> None:
     """Run the whole pipeline; a home without data starts with a generated shop."""
-    from nextbasket.app.summary import summary
-
     called = session(context)
     if source and shoppers is not None:
         raise UsageError("--source brings a shop and --shoppers generates one; use one of them.")
+    from nextbasket.app.summary import summary
+
     with called.shop(create=True) as shop:
         actions, outcomes = _run(called, shop, PIPELINE, source=_absolute(source or ()), shoppers=shoppers, force=force)
         done = summary(shop, actions, outcomes)
@@ -137,9 +137,6 @@ def train(
     force: ForceOption = False,
 ) -> None:
     """Train the models."""
-    from nextbasket.app.actions import Actions
-    from nextbasket.app.home import one_writer
-
     called = session(context)
     if not 0 < fraction <= 1:
         raise UsageError(f"--fraction is a share above 0 and at most 1, not {fraction}.")
@@ -148,6 +145,9 @@ def train(
     if model is None:
         _steps(context, ("train-sample", "train-baseline", "train-final"), force=force)
         return
+    from nextbasket.app.actions import Actions
+    from nextbasket.app.home import one_writer
+
     with called.shop() as shop, one_writer(shop.home):
         trained = Actions(shop).train(model, fraction, called.progress(f"train {model}"))
     card = trained.card
