@@ -25,7 +25,7 @@ WITH pairs AS (
             WHEN r.halves >= 0.5e0 THEN 1
             ELSE 0
         END AS streak,
-        CAST(r.weights AS DOUBLE) / 1048576.0e0 AS recency,
+        r.recency,
         CAST(r.target_dow_orders AS DOUBLE) / CAST(up.up_orders AS DOUBLE) AS dow_share,
         CAST(r.target_hour_orders AS DOUBLE) / CAST(up.up_orders AS DOUBLE) AS hour_share,
         t.target_dow,

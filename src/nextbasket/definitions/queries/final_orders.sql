@@ -1,7 +1,8 @@
 -- One row per order of the history: on which day of the shopper's life here it was placed, how many orders ago that
 -- is, and how much it is like the coming order in weekday and hour.
--- order_day counts days from the shopper's first order; weights stand for 0.9 to the power of the age, in units of
--- 2^-20, so that sums of them are exact whatever the order they are added in; halves stand for 2^-age (ages to 40).
+-- order_day counts days from the shopper's first order; order_weight is 0.9 to the power of the age, in whole units of
+-- 2^-20, so that sums are exact whatever the order they are added in; order_half is 2^-age (ages to 40). The two marks
+-- at the end are 1 or NULL, to be counted.
 WITH history AS (
     SELECT
         order_id,
@@ -29,17 +30,16 @@ SELECT
     h.order_number,
     h.order_day,
     u.target_order_number - h.order_number AS order_age,
-    CAST(ROUND(1048576 * POWER(0.9e0, u.target_order_number - h.order_number - 1)) AS BIGINT) AS order_weight,
+    ROUND(1048576 * POWER(0.9e0, u.target_order_number - h.order_number - 1)) AS order_weight,
     CASE
         WHEN u.target_order_number - h.order_number <= 40
         THEN POWER(0.5e0, u.target_order_number - h.order_number)
         ELSE 0.0e0
     END AS order_half,
-    CASE WHEN h.order_dow = u.target_dow THEN 1 ELSE 0 END AS on_target_dow,
+    CASE WHEN h.order_dow = u.target_dow THEN 1 END AS on_target_dow,
     CASE
         WHEN ABS(h.order_hour_of_day - u.target_hour) <= 2 OR ABS(h.order_hour_of_day - u.target_hour) >= 22
         THEN 1
-        ELSE 0
     END AS near_target_hour
 FROM history AS h
 JOIN final_targets AS u ON u.user_id = h.user_id
