@@ -57,7 +57,7 @@ class ModelDefinition:
 
 BASELINE = ModelDefinition(
     name="baseline",
-    title="the published baseline: 18 features, 300 rounds",
+    title="The published baseline: 18 features, 300 rounds",
     final_features=False,
     rounds=300,
     parameters=MappingProxyType(
@@ -79,7 +79,7 @@ BASELINE = ModelDefinition(
 
 FINAL = ModelDefinition(
     name="final",
-    title="baseline's features and those of time, habit and the coming order",
+    title="The baseline's features and those of time, habit and the coming order",
     final_features=True,
     rounds=600,
     early_stopping=30,

@@ -16,6 +16,7 @@ from nextbasket.model.metrics import (
     best_threshold,
     calibration,
     cumulated,
+    f1_by_threshold,
     measure,
     rank,
     rank_within,
@@ -140,6 +141,7 @@ def _curve(name: str, rows: ScoredRows, scores: npt.NDArray[np.float32]) -> Curv
         name,
         roc=tuple(zip(false_rate[roc].tolist(), recall[roc].tolist(), strict=True)),
         precision_recall=tuple(zip(recall[1:][pr].tolist(), precision[pr].tolist(), strict=True)),
+        f1=f1_by_threshold(scores, rows.outcomes, 0.02),
     )
 
 

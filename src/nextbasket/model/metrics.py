@@ -19,7 +19,11 @@ _CLIP = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A metric's value and the 95 % interval of its bootstrap."""
+    """A metric's value and its 95 % bootstrap interval, moved by the bootstrap's bias.
+
+    Drawing shoppers anew adds noise that some metrics (the calibration error above all) count as error: their samples
+    lie higher than the value. The interval is moved back by the mean of that difference.
+    """
 
     value: float
     low: float
@@ -106,8 +110,8 @@ def average_precision(true: Floats, false: Floats) -> float:
 def log_losses(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.bool_]) -> Floats:
     """Return each row's negative log-likelihood in nats, probabilities clipped to [1e-7, 1 - 1e-7]."""
     clipped = np.clip(probabilities.astype(np.float64), _CLIP, 1 - _CLIP)
-    likelihood: Floats = np.where(labels, np.log(clipped), np.log1p(-clipped))
-    return -likelihood
+    losses: Floats = np.where(labels, -np.log(clipped), -np.log1p(-clipped))
+    return losses
 
 
 def order_f1(outcomes: Outcomes, chosen: npt.NDArray[np.bool_]) -> Floats:
@@ -145,7 +149,7 @@ def ndcg_at(places: npt.NDArray[np.int64], outcomes: Outcomes, top: int = TOP) -
     discounts = 1.0 / np.log2(np.arange(top) + 2.0)
     gains = np.where(outcomes.labels & (places < top), discounts[np.minimum(places, top - 1)], 0.0)
     ideal = np.append(0.0, np.cumsum(discounts))
-    best = ideal[np.minimum(outcomes.per_shopper(outcomes.labels), top).astype(np.int64)]
+    best: Floats = ideal[np.minimum(outcomes.per_shopper(outcomes.labels), top).astype(np.int64)]
     return np.divide(outcomes.per_shopper(gains), best, out=np.full_like(best, np.nan), where=best > 0)
 
 
@@ -192,8 +196,7 @@ class Measured:
     def difference(self, other: "Measured", metric: str) -> Figure:
         """Return how much higher this metric is than the other's; both must come from the same resamples."""
         value = self.figures[metric].value - other.figures[metric].value
-        low, high = _interval(self.samples[metric] - other.samples[metric])
-        return Figure(value, low, high)
+        return _figure(value, self.samples[metric] - other.samples[metric])
 
 
 def measure(
@@ -229,15 +232,21 @@ def measure(
         for name, value in values(weights):
             drawn[name].append(value)
     samples = {name: np.array(found) for name, found in drawn.items()}
-    figures = {name: Figure(value, *_interval(samples[name])) for name, value in values(None)}
+    figures = {name: _figure(value, samples[name]) for name, value in values(None)}
     return Measured(figures, samples)
 
 
 def best_threshold(scores: npt.NDArray[np.floating], outcomes: Outcomes) -> float:
     """Return the threshold, a multiple of 0.01, with the highest mean F1 per order; the lowest of equals."""
-    grid = np.arange(1, 100) / 100
-    means = [float(order_f1(outcomes, scores > threshold).mean()) for threshold in grid]
-    return float(grid[int(np.argmax(means))])
+    return max(f1_by_threshold(scores, outcomes), key=lambda point: (point[1], -point[0]))[0]
+
+
+def f1_by_threshold(
+    scores: npt.NDArray[np.floating], outcomes: Outcomes, step: float = 0.01
+) -> tuple[tuple[float, float], ...]:
+    """Return (threshold, mean F1 per order) for the thresholds between 0 and 1 that are multiples of ``step``."""
+    grid = np.round(np.arange(1, round(1 / step)) * step, 6)
+    return tuple((float(value), float(order_f1(outcomes, scores > value).mean())) for value in grid)
 
 
 def _statistics(
@@ -291,9 +300,9 @@ def _calibration_error(scores: npt.NDArray[np.floating], outcomes: Outcomes) -> 
     return value
 
 
-def _interval(samples: Floats) -> tuple[float, float]:
+def _figure(value: float, samples: Floats) -> Figure:
     known = samples[~np.isnan(samples)]
-    if known.size == 0:
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, (0.025, 0.975))
-    return float(low), float(high)
+    if known.size == 0 or np.isnan(value):
+        return Figure(value, float("nan"), float("nan"))
+    low, high = np.quantile(known, (0.025, 0.975)) + (value - known.mean())
+    return Figure(value, float(low), float(high))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
 import ziaplot
 
 from nextbasket.model.metrics import Calibration, Figure
@@ -35,11 +34,12 @@ _RANKING_INK = "var(--muted)"
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A scoring's curves: ROC as (false positive rate, recall), the other as (recall, precision)."""
+    """A scoring's curves: ROC as (false positive rate, recall), (recall, precision), (threshold, mean F1)."""
 
     name: str
     roc: tuple[Point, ...]
     precision_recall: tuple[Point, ...]
+    f1: tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def render(
         roc=_figure(
             "ROC",
             "Of the products bought again, how many are found, against how many of the others are called too. "
-            "Further up and left is better; the dotted line is chance.",
+            "Further up and left is better; the dashed line is chance.",
             _plot(
                 [(curve.roc, ink) for curve, ink in curves], "false positive rate", "recall", [((0.0, 0.0), (1.0, 1.0))]
             ),
@@ -95,7 +95,7 @@ def render(
         ),
         calibration=_figure(
             "Calibration",
-            "Candidates gathered by predicted probability: how often they were bought. On the dotted line a "
+            "Candidates gathered by predicted probability: how often they were bought. On the dashed line a "
             "prediction of 30 % comes true three times in ten. Bins with fewer than 50 candidates are not drawn.",
             _plot(
                 [(_bins(model.calibration), inks[model.card.full_name]) for model in models],
@@ -105,6 +105,19 @@ def render(
                 dots=True,
             ),
             lines[:-1],
+        ),
+        f1=_figure(
+            "Basket quality by threshold",
+            "Mean F1 per order when everything above a probability goes into the basket. The dashed line is this "
+            f"model's threshold, {card.threshold:.2f}, chosen without these shoppers.",
+            _plot(
+                [(curve.f1, ink) for curve, ink in curves],
+                "threshold",
+                "mean F1 per order",
+                [((card.threshold, 0.0), (card.threshold, 1.0))],
+                top=_above(max(f1 for curve, _ in curves for _, f1 in curve.f1)),
+            ),
+            lines,
         ),
         importance=_importance(subject),
         facts=_facts(card, evaluation),
@@ -185,18 +198,19 @@ def _plot(
     guides: Sequence[tuple[Point, Point]],
     *,
     dots: bool = False,
+    top: float = 1.0,
 ) -> str:
-    """Draw lines in the unit square; colours are the page's, so the plot follows light and dark."""
+    """Draw lines between 0 and 1 (and 0 and ``top``); colours are the page's, so the plot follows light and dark."""
     graph = ziaplot.Graph()
     graph.css(_PLOT_STYLE)
-    graph.size(560, 400)
-    graph.axesnames(x_name, y_name)
-    ticks, names = (0, 0.2, 0.4, 0.6, 0.8, 1), ("0", "0.2", "0.4", "0.6", "0.8", "1")
-    graph.xticks(ticks, names)
-    graph.yticks(ticks, names)
+    graph.size(560, 380)
+    for axis, last in ((graph.xticks, 1.0), (graph.yticks, top)):
+        step = 0.2 if last > 0.6 else 0.1 if last > 0.2 else 0.05
+        marks = [step * index for index in range(round(last / step) + 1)]
+        axis(marks, [f"{mark:.3g}" for mark in marks])
     for start, end in guides:
-        guide = ziaplot.PolyLine([start[0], end[0]], [start[1], end[1]])
-        graph.add(guide.color("var(--guide)").stroke("dotted").strokewidth(1.5))
+        guide = ziaplot.PolyLine([start[0], end[0]], [start[1], min(end[1], top)])
+        graph.add(guide.color("var(--guide)").stroke("dashed").strokewidth(1.5))
     # The page's own model is drawn last, above the others.
     for points, ink in reversed(lines):
         if not points:
@@ -206,7 +220,14 @@ def _plot(
         if dots:
             line.marker("round", radius=3.5)
         graph.add(line)
-    return _svg(graph, f"{y_name} against {x_name}")
+    # Names stand outside the drawing: beside its ticks they would touch the numbers.
+    drawing = _svg(graph, f"{y_name} against {x_name}")
+    return f'<div class="axis">{y_name}</div>{drawing}<div class="axis x">{x_name}</div>'
+
+
+def _above(value: float) -> float:
+    """Return the axis end for values up to ``value``: the next of a few round numbers."""
+    return next((end for end in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8) if value <= end), 1.0)
 
 
 def _bins(found: Calibration) -> tuple[Point, ...]:
@@ -217,22 +238,17 @@ def _bins(found: Calibration) -> tuple[Point, ...]:
 
 def _importance(subject: ReportedModel) -> str:
     top = sorted(subject.importance.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN_FEATURES]
-    chart = ziaplot.BarChartHoriz()
-    chart.css(_PLOT_STYLE)
-    chart.size(1080, 90 + 24 * len(top))
-    for name, share in top:
-        chart.add(ziaplot.Bar(share).name(name).color(_INKS[0]))
-    chart.axesnames("share of total gain", None)
-    widest = float(np.ceil(top[0][1] * 20) / 20) if top else 1.0
-    ticks = [widest * step / 5 for step in range(6)]
-    chart.xticks(ticks, [f"{tick:.0%}" for tick in ticks])
-    plot = _svg(chart, "share of total gain by feature")
+    widest = top[0][1] if top and top[0][1] > 0 else 1.0
+    bars = "".join(
+        f'<li><span>{html.escape(name)}</span><i style="width:{share / widest:.2%}"></i><b>{share:.1%}</b></li>'
+        for name, share in top
+    )
     left_out = subject.card.left_out
     missing = f" Left out, as this shop's data hold no value: {html.escape(', '.join(left_out))}." if left_out else ""
     return (
         '<figure class="wide"><figcaption><h2>What the model looks at</h2><p>The loss that all splits on a feature '
         f"removed, as a share of the whole: the {len(top)} strongest of {len(subject.card.features)} features."
-        f"{missing}</p></figcaption>{plot}</figure>"
+        f'{missing}</p></figcaption><ol class="bars">{bars}</ol></figure>'
     )
 
 
@@ -273,13 +289,7 @@ _PLOT_STYLE = """
     Graph.GridY { color: var(--grid); stroke: solid; stroke_width: 1; }
     Graph.TickX { color: var(--soft); font_size: 13; height: 5; stroke_width: 1; pad: 0.1; }
     Graph.TickY { color: var(--soft); font_size: 13; height: 5; stroke_width: 1; pad: 0.1; }
-    Graph.XName { color: var(--soft); font_size: 13; }
-    Graph.YName { color: var(--soft); font_size: 13; }
-    BarChartHoriz { color: none; edge_color: var(--axis); edge_width: 1; margin: 0.45; }
-    Bars { edge_color: none; edge_width: 0; }
-    BarsHoriz { edge_color: none; edge_width: 0; }
-    BarChartHoriz.TickY { color: var(--soft); font_size: 13; height: 0; }
-    BarChartHoriz.GridY { color: none; }
+    PolyLine { edge_width: 0; }
 """
 
 _PAGE = """<!doctype html>
@@ -325,9 +335,15 @@ th:first-child {{ text-align: left; padding-left: 0; font-weight: 500; }}
 td.best {{ font-weight: 650; }}
 .plots {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 16px; }}
 figure {{ margin: 0; padding: 20px; }}
-figure.wide {{ grid-column: 1 / -1; overflow-x: auto; }}
-svg {{ display: block; width: 100%; height: auto; margin-top: 12px; }}
-figure.wide svg {{ min-width: 640px; }}
+figure.wide {{ grid-column: 1 / -1; }}
+svg {{ display: block; width: 100%; height: auto; }}
+.axis {{ font-size: 0.8rem; color: var(--soft); margin-top: 14px; }}
+.axis.x {{ text-align: right; margin-top: 2px; }}
+.bars {{ list-style: none; margin: 16px 0 0; padding: 0; display: grid; gap: 5px; }}
+.bars li {{ display: grid; grid-template-columns: minmax(150px, 17rem) 1fr 3.5rem; gap: 12px; align-items: center; }}
+.bars span {{ font-size: 0.85rem; color: var(--soft); text-align: right; overflow-wrap: anywhere; }}
+.bars i {{ height: 14px; border-radius: 2px; background: var(--series-1); min-width: 1px; }}
+.bars b {{ font-size: 0.85rem; font-weight: 500; text-align: right; font-variant-numeric: tabular-nums; }}
 svg text {{ font-family: inherit; }}
 .legend {{ list-style: none; padding: 0; margin: 8px 0 0; display: flex; flex-wrap: wrap; gap: 4px 18px; }}
 .legend li {{ font-size: 0.85rem; }}
@@ -346,7 +362,7 @@ dd {{ margin: 0; overflow-wrap: anywhere; }}
 <section><h2>Metrics with 95 % intervals</h2>
 <p>Intervals come from {resamples} bootstrap draws of whole shoppers; the lead is measured draw by draw on the same
 shoppers.</p>{table}</section>
-<div class="plots">{roc}{precision}{calibration}{importance}</div>
+<div class="plots">{roc}{precision}{calibration}{f1}{importance}</div>
 <section style="margin-top:16px"><h2>Where it comes from</h2><dl>{facts}</dl></section>
 </main>
 </body>
