@@ -131,9 +131,10 @@ class CatalogDatabase:
             connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
         except sqlite3.OperationalError:
             connection.close()
-            # A database in WAL mode needs its -shm file, which cannot be made in a folder without write permission.
-            # Where no -wal file is left either, nobody is writing and the file is complete as it stands.
-            if Path(f"{self._path}-wal").exists():
+            # A database in WAL mode needs its -shm file, which cannot be made in a folder without write permission or
+            # on a full disk. Where the -wal file is empty or gone the main file is complete as it stands.
+            wal = Path(f"{self._path}-wal")
+            if wal.exists() and wal.stat().st_size > 0:
                 raise
             return sqlite3.connect(f"{uri}&immutable=1", uri=True)
         return connection
