@@ -7,7 +7,7 @@ an engine differs from Athena (integer division, ``date_add`` on a DATE, types o
 
 import difflib
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,6 +25,8 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 PATH_COLUMN = "$path"
 """Athena's hidden column: the file a row was read from."""
+
+INTEGER_TYPES = frozenset({exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT})
 
 _CATALOGS = ("awsdatacatalog",)
 
@@ -125,10 +127,21 @@ def check(statement: Statement, functions: Collection[str] = ()) -> None:
             raise statement.error(f"{name}(…) cannot stand in FROM: read tables by their name.", _offset(node.this))
         if isinstance(node, exp.Table) and node.catalog and node.catalog.lower() not in _CATALOGS:
             raise statement.error(f"there is no catalog {node.catalog!r}: write database.table.", _offset(node))
+        _refuse_divergent(statement, node)
         if isinstance(node, exp.Func) or type(node) in _SYNTAX:
             continue
         raise statement.error(f"{_kind(node)} is not part of the portable dialect (docs/sql.md).", _offset(node))
     _check_functions(statement, {name.lower() for name in functions})
+
+
+def _refuse_divergent(statement: Statement, node: exp.Expr) -> None:
+    """Refuse what parses but does not mean the same everywhere."""
+    if isinstance(node, exp.Func) and node.key.startswith(("current", "localtime")):
+        raise statement.error(f"{node.key} differs at each run: give the time as a parameter (?).", _offset(node))
+    if isinstance(node, exp.DataType) and node.this in (exp.DType.VARCHAR, exp.DType.CHAR) and node.expressions:
+        raise statement.error("varchar(n) cuts texts only in Athena: use substr(x, 1, n) or plain varchar.")
+    if isinstance(node, exp.Unnest) and node.args.get("offset"):
+        raise statement.error("UNNEST … WITH ORDINALITY is not in the portable dialect: number rows by row_number().")
 
 
 def _check_functions(statement: Statement, registered: set[str]) -> None:
@@ -217,14 +230,45 @@ def _named(item: exp.Expr, index: int) -> exp.Expr:
     return exp.alias_(item, f"_col{index}", quoted=True)
 
 
-def rewritten(
-    tree: exp.Expr, table: Callable[[exp.Table], exp.Table], node: Callable[[exp.Expr], exp.Expr]
-) -> exp.Expr:
-    """Return a copy with every stored table replaced by ``table`` and every other node passed through ``node``."""
-    copy = tree.copy()
-    for found in list(read_tables(copy)):
-        found.replace(table(found))
-    return copy.transform(node, copy=False)
+def resolved(tree: exp.Expr, resolve: Callable[[exp.Table], str], columns: Mapping[str, Sequence[str]]) -> exp.Expr:
+    """Return a normalised copy whose stored tables are all named ``database.table``; ``resolve`` gives their keys.
+
+    ``columns`` (by key) is given where ``"$path"`` is read: stars then stand for these, as in Athena.
+    """
+    copy = normalised(tree)
+    if columns:
+        _expand_stars(copy, resolve, columns)
+    for node in list(read_tables(copy)):
+        database, _, name = resolve(node).rpartition(".")
+        alias = node.args.get("alias")
+        node.set("alias", alias or exp.TableAlias(this=exp.to_identifier(node.name, quoted=True)))
+        node.set("this", exp.to_identifier(name, quoted=True))
+        node.set("db", exp.to_identifier(database or "main", quoted=True))
+        node.set("catalog", None)
+    return copy
+
+
+def _expand_stars(tree: exp.Expr, resolve: Callable[[exp.Table], str], columns: Mapping[str, Sequence[str]]) -> None:
+    for select in list(tree.find_all(exp.Select)):
+        from_ = select.args.get("from_")
+        if from_ is None:
+            continue
+        sources = [from_.this, *(join.this for join in select.args.get("joins") or [])]
+        stored = {id(source) for source in read_tables(tree)}
+        known = {source.alias_or_name.lower(): columns[resolve(source)] for source in sources if id(source) in stored}
+        names = [source.alias_or_name for source in sources]
+        items: list[exp.Expr] = []
+        for item in select.expressions:
+            wanted = names if isinstance(item, exp.Star) else [item.table] if item.is_star else []
+            if not any(name.lower() in known for name in wanted):
+                items.append(item)
+                continue
+            for name in wanted:
+                if name.lower() in known:
+                    items += [exp.column(column, name, quoted=True) for column in known[name.lower()]]
+                else:
+                    items.append(exp.Column(this=exp.Star(), table=exp.to_identifier(name, quoted=True)))
+        select.set("expressions", items)
 
 
 def ordered(tree: exp.Expr) -> bool:
@@ -285,9 +329,9 @@ _BEFORE_PARENTHESIS = frozenset(
         "decimal", "distinct", "double", "else", "end", "except", "exists", "filter", "for", "from", "full", "group",
         "having", "in", "inner", "int", "integer", "intersect", "into", "is", "join", "lateral", "left", "like",
         "limit", "map", "not", "offset", "on", "or", "order", "ordinality", "outer", "over", "partition", "real",
-        "recursive", "right", "rollup", "row", "select", "sets", "smallint", "some", "then", "time", "timestamp", "tinyint",
-        "union", "unnest", "using", "values", "varchar", "varbinary", "when", "where", "window", "with", "within", "case",
-        "respect", "ignore", "nulls",
+        "recursive", "right", "rollup", "row", "select", "sets", "smallint", "some", "then", "time", "timestamp",
+        "tinyint", "union", "unnest", "using", "values", "varchar", "varbinary", "when", "where", "window", "with",
+        "within", "case", "respect", "ignore", "nulls",
     }
 )  # fmt: skip
 """Words that may stand in front of a parenthesis without being a function."""

@@ -267,8 +267,8 @@ class _Session:
         run(f"SET allowed_paths = [{', '.join(sorted(set(files)))}]")
         if folder is not None:
             run(f"SET allowed_directories = [{literal(str(folder) + '/')}]")
-        if prepared.statement is not None:
-            for macro in duckdb_rules.macros(prepared.statement.tree):
+        if prepared.tree is not None:
+            for macro in duckdb_rules.macros(prepared.tree):
                 run(macro)
         run("SET enable_external_access = false")
         run("SET lock_configuration = true")
@@ -277,8 +277,8 @@ class _Session:
         if prepared.expression is not None:
             sql = str(ibis.to_sql(prepared.expression, dialect="duckdb"))
         else:
-            assert prepared.statement is not None  # noqa: S101 (prepare gives one of the two)
-            sql = duckdb_rules.to_duckdb(prepared.statement.tree, prepared.resolve, prepared.columns_with_path)
+            assert prepared.tree is not None  # noqa: S101 (prepare gives one of the two)
+            sql = duckdb_rules.to_duckdb(prepared.tree)
         relation = self._connection.sql(sql)
         kinds = [str(kind) for kind in relation.types]
         if not any(kind in _NARROWED for kind in kinds):

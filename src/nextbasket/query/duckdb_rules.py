@@ -1,13 +1,12 @@
 """From Athena's dialect to DuckDB's, and from DuckDB's errors to sentences about the person's own statement."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
 
 import duckdb
 from sqlglot import exp
 
 from nextbasket.errors import HomeError, NextbasketError, QueryError
-from nextbasket.query import dialect
+from nextbasket.query import dialect, operands
 
 # Athena divides integers to an integer and fails on zero, and divides doubles by zero to infinity or NaN. DuckDB's //
 # does the first by the operands' own types but fails on zero for doubles too; the cast gives those their value back,
@@ -22,66 +21,37 @@ CREATE MACRO athena_divide(a, b) AS CASE WHEN b = 0 THEN cast_to_type(
 def macros(tree: exp.Expr) -> list[str]:
     """Return the macro definitions a statement needs."""
     needed = []
-    if tree.find(exp.Div):
+    if "athena_divide" in to_duckdb(tree).lower():
         needed.append(_DIVIDE)
     return needed
 
 
-def to_duckdb(tree: exp.Expr, resolve: Callable[[exp.Table], str], columns: Mapping[str, Sequence[str]]) -> str:
-    """Return a checked statement as DuckDB SQL; ``resolve`` gives each table's key.
-
-    ``columns`` (by key) is given where ``"$path"`` is read: stars then stand for these, as in Athena.
-    """
-    named = dialect.normalised(tree)
-    if columns:
-        _expand_stars(named, resolve, columns)
-
-    def table(node: exp.Table) -> exp.Table:
-        database, _, name = resolve(node).rpartition(".")
-        new = exp.table_(name, db=database or "main", quoted=True)
-        alias = node.args.get("alias")
-        new.set("alias", alias.copy() if alias else exp.TableAlias(this=exp.to_identifier(node.name, quoted=True)))
-        for key in ("joins", "laterals"):
-            if node.args.get(key):
-                new.set(key, node.args[key])
-        return new
-
-    return dialect.rewritten(named, table, _rewrite).sql(dialect="duckdb")
-
-
-def _expand_stars(tree: exp.Expr, resolve: Callable[[exp.Table], str], columns: Mapping[str, Sequence[str]]) -> None:
-    for select in list(tree.find_all(exp.Select)):
-        from_ = select.args.get("from_")
-        if from_ is None:
-            continue
-        sources = [from_.this, *(join.this for join in select.args.get("joins") or [])]
-        stored = {id(source) for source in dialect.read_tables(tree)}
-        known = {source.alias_or_name.lower(): columns[resolve(source)] for source in sources if id(source) in stored}
-        names = [source.alias_or_name for source in sources]
-        items: list[exp.Expr] = []
-        for item in select.expressions:
-            wanted = names if isinstance(item, exp.Star) else [item.table] if item.is_star else []
-            if not any(name.lower() in known for name in wanted):
-                items.append(item)
-                continue
-            for name in wanted:
-                if name.lower() in known:
-                    items += [exp.column(column, name, quoted=True) for column in known[name.lower()]]
-                else:
-                    items.append(exp.Column(this=exp.Star(), table=exp.to_identifier(name, quoted=True)))
-        select.set("expressions", items)
+def to_duckdb(tree: exp.Expr) -> str:
+    """Return a resolved, annotated tree as DuckDB SQL."""
+    return tree.copy().transform(_rewrite, copy=False).sql(dialect="duckdb")
 
 
 def _rewrite(node: exp.Expr) -> exp.Expr:
+    left, right = operands.kinds(node)
     if isinstance(node, exp.Div):
-        if _is_nonzero(node.expression):
+        if left == right == operands.INTEGER:
             return exp.IntDiv(this=node.this, expression=node.expression)
+        if operands.FLOATING in (left, right):
+            return exp.Div(this=node.this, expression=node.expression)
         return exp.func("athena_divide", node.this, node.expression)
+    if isinstance(node, exp.Cast) and left == operands.FLOATING and node.to.this in dialect.INTEGER_TYPES:
+        # DuckDB rounds halves to even here, Athena away from zero.
+        node.set("this", exp.func("round", node.this))
+        return node
+    if isinstance(node, exp.DateDiff):
+        # Athena counts whole units gone by, DuckDB's date_diff the boundaries crossed.
+        unit = exp.Literal.string(node.text("unit").lower() or "day")
+        return exp.Anonymous(this="date_sub", expressions=[unit, node.expression, node.this])
+    if left == operands.DATE and isinstance(node, exp.DateAdd | exp.DateTrunc | exp.TimestampTrunc):
+        return exp.cast(node, "date")
+    if isinstance(node, exp.Add | exp.Sub) and left == operands.DATE and isinstance(node.expression, exp.Interval):
+        return exp.cast(exp.Paren(this=node), "date")
     return node
-
-
-def _is_nonzero(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Literal) and not node.is_string and float(node.name) != 0
 
 
 def translate(error: duckdb.Error, statement: dialect.Statement | None) -> NextbasketError:

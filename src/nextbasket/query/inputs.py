@@ -1,7 +1,7 @@
 """What an engine needs to know before it runs a query: the scans it reads, under the names the query uses."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -12,34 +12,28 @@ from sqlglot import exp
 
 from nextbasket.catalog.base import Scan
 from nextbasket.errors import NotFoundError, QueryError
-from nextbasket.query import dialect
+from nextbasket.query import dialect, operands
 from nextbasket.query import parameters as binding
 from nextbasket.query.base import Inputs, Limits, Query
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A query ready for an engine: a checked statement or an Ibis expression, and the scans it uses by key."""
+    """A query ready for an engine: a checked statement or an Ibis expression, and the scans it uses by key.
+
+    ``tree`` is the statement with names resolved, parameters in place and operand types noted.
+    """
 
     statement: dialect.Statement | None
     expression: ir.Table | None
     scans: Mapping[str, Scan]
-    keys: Mapping[str, str] = field(default_factory=dict)
+    tree: exp.Expr | None = None
     with_path: bool = False
 
     @property
     def bytes(self) -> int:
         """The size of all files it reads."""
         return sum(file.bytes for scan in self.scans.values() for file in scan.files)
-
-    @property
-    def columns_with_path(self) -> Mapping[str, Sequence[str]]:
-        """Each table's columns by key where ``"$path"`` is read, else nothing."""
-        return {key: scan.schema.names for key, scan in self.scans.items()} if self.with_path else {}
-
-    def resolve(self, table: exp.Table) -> str:
-        """Return the key of a table node."""
-        return self.keys[dialect.table_name(table).key]
 
     def refuse_beyond(self, limits: Limits) -> None:
         """Raise QueryError when the query would read more bytes than allowed."""
@@ -86,8 +80,26 @@ def _prepare_statement(
         key = _key(inputs, table, statement)
         keys[table.key] = key
         scans[key] = inputs[key]
-    bound = dialect.Statement(text, binding.bind(statement, parameters))
-    return Prepared(bound, None, scans, keys, dialect.uses_path(bound.tree))
+    with_path = dialect.uses_path(statement.tree)
+    tree = dialect.resolved(
+        binding.bind(statement, parameters),
+        lambda table: keys[dialect.table_name(table).key],
+        {key: scan.schema.names for key, scan in scans.items()} if with_path else {},
+    )
+    operands.annotate(tree, scans)
+    _refuse_decimal_division(statement, tree)
+    return Prepared(statement, None, scans, tree, with_path)
+
+
+def _refuse_decimal_division(statement: dialect.Statement, tree: exp.Expr) -> None:
+    exact = {operands.INTEGER, operands.DECIMAL}
+    for node in tree.find_all(exp.Div):
+        found = set(operands.kinds(node))
+        if operands.DECIMAL in found and found <= exact:
+            raise statement.error(
+                f"{node.sql(dialect='trino')} divides decimals, which Athena rounds to their own digits: "
+                "write CAST(… AS double) around one side."
+            )
 
 
 def _key(inputs: Inputs, table: dialect.TableName, statement: dialect.Statement) -> str:
