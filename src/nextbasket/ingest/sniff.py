@@ -33,7 +33,8 @@ class TextShape:
     """How a text file is written. ``columns`` are as in the header, or ``col0…`` without one.
 
     ``encoding`` is ``utf-8``, ``utf-16``, ``latin-1`` or ``cp1252``; ``newline`` is a line feed or, for files of
-    old Macs, a carriage return. ``bom`` is the length in bytes of a byte-order mark. A file without any line has no columns.
+    old Macs, a carriage return. ``bom`` is the length in bytes of a byte-order mark. A file without any line has no
+    columns.
     """
 
     delimiter: str

@@ -1,0 +1,227 @@
+"""A table's new lines, checked and written down once: what the loader asks about them, and how it reads them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from nextbasket.catalog.base import DataFile, Scan
+from nextbasket.grocery.tables import LayoutTable
+from nextbasket.ingest.checks import DROPPED, FILE, checked, checked_schema
+from nextbasket.ingest.records import LINE, REASON
+from nextbasket.ingest.shop import unbound
+from nextbasket.ingest.staging import Staged
+from nextbasket.query.base import Inputs, QueryEngine
+
+_GROUPS_AT_ONCE = 8_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRows:
+    """Checked lines of one table in Parquet: ``scan`` reads them, see ``checked_schema``.
+
+    ``total`` counts all, ``faulty`` those with a reason, ``dropped`` those a mapping left out; ``duplicates`` says
+    whether two good lines share a key; ``text_ids`` names the id columns in which some good value is no integer.
+    """
+
+    table: LayoutTable
+    scan: Scan
+    total: int
+    faulty: int
+    dropped: int
+    duplicates: bool
+    text_ids: frozenset[str]
+    eval_sets: frozenset[str | None] = frozenset()
+
+    @property
+    def good(self) -> int:
+        """The lines to load."""
+        return self.total - self.faulty - self.dropped
+
+    def rows(self) -> ir.Table:
+        """Return the unbound table of all lines."""
+        return unbound(self.scan)
+
+    def good_rows(self) -> ir.Table:
+        """Return the lines to load, a key's lines all of them."""
+        rows = self.rows()
+        return rows.filter(rows[REASON].isnull() & rows[DROPPED].isnull())
+
+    def latest(self) -> ir.Table:
+        """Return the lines to load, for each key the one delivered last."""
+        good = self.good_rows()
+        return good.filter(self._place(good, last_first=True) == 0) if self.duplicates else good
+
+    def with_age(self) -> ir.Table:
+        """Return the lines to load with ``src_age``: 0 for a key's line that was delivered first."""
+        good = self.good_rows()
+        age = self._place(good, last_first=False) if self.duplicates else ibis.literal(0, "int64")
+        return good.mutate(src_age=age)
+
+    def _place(self, good: ir.Table, *, last_first: bool) -> ir.IntegerColumn:
+        # A mapping's rows have no line: their values decide, so that the answer is always the same.
+        values = [column.name for column in self.table.columns if column.name not in self.table.key]
+        order = [good[name].desc() if last_first else good[name].asc() for name in (FILE, LINE, *values)]
+        return ibis.row_number().over(group_by=[good[name] for name in self.table.key], order_by=order)
+
+
+class Checker:
+    """Runs the layout's checks on an engine; ``inputs`` of its methods are what the expressions read."""
+
+    def __init__(self, engine: QueryEngine) -> None:
+        self._engine = engine
+
+    def write(self, staged: Staged, folder: str, known_orders: "Orders | None" = None) -> CheckedRows:
+        """Check staged files and write the result into a fresh folder; ``known_orders`` are those lines may name."""
+        parts = [checked(staged.table, unbound(direct.scan), file=direct.number) for direct in staged.direct]
+        inputs = {direct.scan.table: direct.scan for direct in staged.direct}
+        if staged.cut is not None:
+            parts.append(checked(staged.table, unbound(staged.cut)))
+            inputs[staged.cut.table] = staged.cut
+        return self.write_rows(staged.table, parts, inputs, folder, known_orders)
+
+    def write_rows(
+        self,
+        table: LayoutTable,
+        parts: Sequence[ir.Table],
+        inputs: Inputs,
+        folder: str,
+        known_orders: "Orders | None" = None,
+    ) -> CheckedRows:
+        """Write checked rows into a fresh folder, with lines for unknown orders marked, and count them."""
+        schema = checked_schema(table)
+        files: Sequence[DataFile] = ()
+        if parts:
+            rows = reduce(lambda one, other: one.union(other), parts)
+            if known_orders is not None:
+                rows = _with_unknown_marked(rows, known_orders.ids())
+                inputs = {**inputs, **known_orders.inputs}
+            files = self._engine.write(rows, inputs, folder, schema)
+        return self._counted(table, Scan(f"staged.{table.name}_checked", "parquet", tuple(files), schema))
+
+    def _counted(self, table: LayoutTable, scan: Scan) -> CheckedRows:
+        rows = unbound(scan)
+        good = rows[REASON].isnull() & rows[DROPPED].isnull()
+        ids = [column.name for column in table.columns if column.kind == "id"]
+        found = self.one(
+            rows.aggregate(
+                total=rows.count(),
+                faulty=rows[REASON].notnull().sum(),
+                dropped=rows[DROPPED].notnull().sum(),
+                **{f"text_{name}": (good & rows[name].notnull() & ~is_integer(rows[name])).sum() for name in ids},
+            ),
+            {scan.table: scan},
+        )
+        eval_sets: frozenset[str | None] = frozenset()
+        if "eval_set" in rows.columns:
+            kinds = rows.filter(good).select("eval_set").distinct()
+            eval_sets = frozenset(self.table(kinds, {scan.table: scan}).column(0).to_pylist())
+        draft = CheckedRows(
+            table,
+            scan,
+            found["total"],
+            found["faulty"] or 0,
+            found["dropped"] or 0,
+            duplicates=False,
+            text_ids=frozenset(name for name in ids if found[f"text_{name}"]),
+            eval_sets=eval_sets,
+        )
+        keys = draft.good_rows().select(*table.key)
+        duplicates = draft.good > 0 and self.has_duplicates(keys, {scan.table: scan}, draft.good)
+        return CheckedRows(
+            table, scan, draft.total, draft.faulty, draft.dropped, duplicates, draft.text_ids, draft.eval_sets
+        )
+
+    def has_duplicates(self, keys: ir.Table, inputs: Inputs, count: int) -> bool:
+        """Say whether two rows of ``keys`` are equal; exact, in memory bounded by cutting the keys into ranges.
+
+        Two integer columns are packed into one, which makes the grouping a third faster.
+        """
+        if len(keys.columns) == 2 and all(keys[name].type().is_integer() for name in keys.columns):
+            first, second = (keys[name] for name in keys.columns)
+            ends = self.one(
+                keys.aggregate(low=first.min(), high=first.max(), least=second.min(), most=second.max()), inputs
+            )
+            span = ends["most"] - ends["least"] + 1
+            width = ends["high"] - ends["low"] + 1
+            if width * span < 2**62:
+                parts = -(-count // _GROUPS_AT_ONCE)
+                step = -(-width // parts)
+                packed = ((first - ends["low"]) * span + (second - ends["least"])).name("packed")
+                for part in range(parts):
+                    low = ends["low"] + part * step
+                    some = (
+                        keys.filter((first >= low) & (first < low + step)).select(packed)
+                        if parts > 1
+                        else keys.select(packed)
+                    )
+                    if self._repeated(some, inputs):
+                        return True
+                return False
+        return self._repeated(keys, inputs)
+
+    def _repeated(self, keys: ir.Table, inputs: Inputs) -> bool:
+        names = list(keys.columns)
+        groups = keys.group_by(names).aggregate(times=keys.count())
+        return bool(self.one(groups.filter(groups.times > 1).aggregate(n=ibis._.count()), inputs)["n"])
+
+    def table(self, query: ir.Table, inputs: Inputs) -> pa.Table:
+        """Return all rows of a small result."""
+        handle = self._engine.start(query, inputs)
+        return pa.Table.from_batches(handle.batches(), schema=handle.schema)
+
+    def one(self, query: ir.Table, inputs: Inputs) -> dict[str, int]:
+        """Return the one row of an aggregate."""
+        found: dict[str, int] = self.table(query, inputs).to_pylist()[0]
+        return found
+
+    def batches(self, query: ir.Table, inputs: Inputs) -> Iterator[pa.RecordBatch]:
+        """Return a large result, batch by batch."""
+        return self._engine.start(query, inputs).batches()
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The orders that lines may belong to: those of the shop and those delivered now."""
+
+    shop: Scan | None
+    new: CheckedRows | None
+
+    @property
+    def inputs(self) -> Mapping[str, Scan]:
+        """What ``ids`` reads."""
+        found = {self.shop.table: self.shop} if self.shop is not None else {}
+        if self.new is not None:
+            found[self.new.scan.table] = self.new.scan
+        return found
+
+    def ids(self, kind: str = "string") -> ir.Table:
+        """Return the ids as ``known_order``, each once, as text or as ``int64``."""
+        parts = []
+        if self.shop is not None:
+            parts.append(unbound(self.shop).select(known_order=ibis._.order_id.cast(kind)))
+        if self.new is not None:
+            parts.append(self.new.good_rows().select(known_order=ibis._.order_id.cast(kind)))
+        one = reduce(lambda one, other: one.union(other), parts)
+        # The shop's own orders are each there once already.
+        return one.distinct() if self.new is not None else one
+
+
+def is_integer(text: ir.StringValue) -> ir.BooleanValue:
+    """Say whether a text is a BIGINT as BIGINT is written: no sign but ``-``, no leading zero."""
+    return (text.try_cast("int64").cast("string") == text).fill_null(False)
+
+
+def _with_unknown_marked(rows: ir.Table, known: ir.Table) -> ir.Table:
+    joined = rows.left_join(known, rows.order_id == known.known_order)
+    reason = ibis.cases(
+        (rows[REASON].notnull(), rows[REASON]),
+        (
+            rows[DROPPED].isnull() & known.known_order.isnull(),
+            ibis.literal("there is no order with the order_id '") + rows.order_id + "'",
+        ),
+    )
+    return joined.select(**{name: reason if name == REASON else rows[name] for name in rows.columns})
