@@ -28,6 +28,7 @@ from nextbasket.query.base import (
     QueryState,
     Statistics,
 )
+from nextbasket.query.columns import same_columns
 from nextbasket.query.duckdb_types import duckdb_type, literal, quoted
 from nextbasket.query.inputs import Prepared, local_path, prepare
 
@@ -60,7 +61,7 @@ class DuckDBEngine:
         self._functions: dict[str, Function] = {}
 
     def capabilities(self) -> Capabilities:
-        """Python functions and cancelling both work."""
+        """Say that Python functions and cancelling both work."""
         return Capabilities("duckdb", functions=True, cancel=True)
 
     def register(self, function: Function) -> None:
@@ -312,7 +313,7 @@ class _Session:
     ) -> list[DataFile]:
         """Write the result's files; returns those that hold rows."""
         target = schema if schema is not None else self.schema
-        columns = _same_columns(self.schema, target)
+        columns = same_columns(self.schema, target)
         inner = [f"c{index}" for index in range(len(self.schema))]
         selected = ", ".join(
             f"CAST({inner[position]} AS {duckdb_type(field.type)}) AS {quoted(field.name)}"
@@ -386,19 +387,6 @@ def _reader(scan: Scan, files: Sequence[str], types: Mapping[str, str]) -> str:
         f"delim={literal(given.get('delimiter', ','))}, quote={literal(quote)}, escape={literal(quote)}, "
         f"encoding={literal(given.get('encoding', 'utf-8').lower())}, compression={literal(compression)}"
     )
-
-
-def _same_columns(result: pa.Schema, wanted: pa.Schema) -> list[int]:
-    found = {name.lower(): position for position, name in enumerate(result.names)}
-    if len(found) != len(result.names):
-        repeated = next(name for name in result.names if [n.lower() for n in result.names].count(name.lower()) > 1)
-        raise QueryError(f"column {repeated} stands twice in the result: give one of them another name with AS.")
-    missing = [name for name in wanted.names if name.lower() not in found]
-    extra = [name for name in result.names if name.lower() not in {n.lower() for n in wanted.names}]
-    if missing or extra:
-        parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(extra)} too many"] * bool(extra)
-        raise QueryError(f"the result's columns are not those to write: it {' and '.join(parts)}.")
-    return [found[name.lower()] for name in wanted.names]
 
 
 def _copy_options(schema: pa.Schema, format: str, partition_by: tuple[str, ...], in_order: bool) -> str:
