@@ -99,9 +99,11 @@ def test_eight_processes_lose_no_commit(home: Path) -> None:
     program = """
         import pyiceberg.catalog.sql, pyiceberg.io.pyarrow, pyarrow.parquet
         def work(worker):
+            catalog = steps.open_home(home)
             for number in range(5):
-                ledger = {steps.INGESTED: steps.ingested(f"{worker}-{number}")}
-                steps.append(home, [worker * 5 + number], f"r{worker}-{number}", **ledger)
+                file = steps.write(home, [worker * 5 + number])
+                summary = {steps.INGESTED: steps.ingested(f"{worker}-{number}")}
+                catalog.commit("shop.orders", steps.CommitMode.APPEND, [file], run_id=f"r{worker}-{number}", summary=summary)
         children = []
         for worker in range(8):
             child = os.fork()

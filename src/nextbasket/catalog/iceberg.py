@@ -7,7 +7,7 @@ should not pay. Nothing here locks; ``nextbasket.catalog.local`` calls the writi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 CATALOG_NAME = "nextbasket"
 
 _TABLE_PROPERTIES = {
-    # Many small daily appends would otherwise leave one manifest each, and every plan would open them all.
+    # Many small daily appends would otherwise leave one manifest each, and every plan would open them all at about
+    # a millisecond apiece.
     "commit.manifest-merge.enabled": "true",
+    "commit.manifest.min-count-to-merge": "10",
     # A retry inside pyiceberg would skip our checks against the version the caller expected.
     "commit.retry.num-retries": "0",
     "write.metadata.delete-after-commit.enabled": "true",
@@ -141,9 +143,11 @@ def commit(
     files: Sequence[DataFile],
     replaces: Sequence[str],
     summary: Mapping[str, str],
-) -> None:
-    """Make the files part of the table in one snapshot whose summary carries ``summary``.
+    planned: Sequence[DataFile],
+) -> tuple[DataFile, ...]:
+    """Make the files part of the table in one snapshot whose summary carries ``summary``; return its files.
 
+    ``planned`` are the files of the table's current snapshot.
     Raises InputError for files that are missing, not as described, already part of the table or of another schema;
     CommitConflictError when another writer was faster or a replaced file is no longer there.
     """
@@ -153,18 +157,22 @@ def commit(
     reserved = [key for key in summary if key == "operation" or key.startswith(_RESERVED_SUMMARY)]
     if reserved:
         raise InputError(f"the summary of a commit to {name} may not hold Iceberg's own keys: {', '.join(reserved)}.")
-    current = current_files(table)
-    added = _checked(table, files, current if mode is not CommitMode.OVERWRITE else {})
-    missing = [uri for uri in replaces if uri not in current]
-    if missing:
-        raise CommitConflictError(
-            f"{len(missing)} of the {len(replaces)} data files to replace are no longer part of {name} "
-            f"({missing[0]}): another run changed it; run again to compute from the new version."
-        )
     if mode is CommitMode.OVERWRITE:
-        removed = list(current.values())
+        kept: list[DataFile] = []
     else:
-        removed = [current[uri] for uri in dict.fromkeys(replaces)]
+        leaving = set(replaces)
+        kept = [file for file in planned if file.uri not in leaving]
+        missing = sorted(leaving - {file.uri for file in planned})
+        if missing:
+            raise CommitConflictError(
+                f"{len(missing)} of the {len(leaving)} data files to replace are no longer part of {name} "
+                f"({missing[0]}): another run changed it; run again to compute from the new version."
+            )
+    added = _checked(table, files, {file.uri for file in planned})
+    removed: list[IcebergDataFile] = []
+    if len(kept) < len(planned):
+        staying = {file.uri for file in kept}
+        removed = [data_file for uri, data_file in _current_files(table).items() if uri not in staying]
     try:
         with table.transaction() as transaction:
             if transaction.table_metadata.name_mapping() is None:
@@ -182,9 +190,10 @@ def commit(
         raise CommitConflictError(
             f"another program committed to {name} first; run again to compute from the new version."
         ) from error
+    return (*kept, *sorted(files, key=lambda file: file.uri))
 
 
-def current_files(table: Table) -> dict[str, IcebergDataFile]:
+def _current_files(table: Table) -> dict[str, IcebergDataFile]:
     """Return the data files of the table's current snapshot by URI."""
     snapshot = table.current_snapshot()
     if snapshot is None:
@@ -247,7 +256,7 @@ def _live_entries(io: FileIO, manifests: Iterable[ManifestFile], table: str) -> 
         yield from manifest.fetch_manifest_entry(io, discard_deleted=True)
 
 
-def _checked(table: Table, files: Sequence[DataFile], current: Mapping[str, IcebergDataFile]) -> list[IcebergDataFile]:
+def _checked(table: Table, files: Sequence[DataFile], current: Set[str]) -> list[IcebergDataFile]:
     import pyarrow.parquet as pq
     from pyiceberg.io.pyarrow import parquet_file_to_data_file
 

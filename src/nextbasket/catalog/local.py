@@ -230,26 +230,28 @@ class LocalCatalog:
         with self._changing():
             if (database, table) not in self._locations(database, table):
                 raise self._not_iceberg(name)
-            self._index(full_name)
+            metadata = self._index(full_name)
             with self._database.reading() as connection:
                 earlier = ledger.commit_of(connection, full_name, run_id)
             if earlier is not None:
                 return earlier
-            iceberg_table = self._load(database, table)
-            current = iceberg_table.metadata.current_snapshot_id
+            current = metadata.current_snapshot_id
             if check_expected and current != expected_snapshot:
                 raise CommitConflictError(
                     f"{full_name} is at snapshot {current}, not {expected_snapshot} as run {run_id} expected: "
                     "another run committed first; run again to compute from the new version."
                 )
-            iceberg.commit(iceberg_table, mode, files, replaces, carried)
-            metadata = self._index(full_name)
-        committed = metadata.current()
-        if committed is None or committed.snapshot.run_id != run_id:
-            raise CommitConflictError(
-                f"another program changed {full_name} without the home's lock; look at its snapshots."
-            )
-        return committed.snapshot
+            before = metadata.current()
+            planned = self._planned(full_name, before.manifest_list) if before is not None else ()
+            iceberg_table = self._load(database, table)
+            if iceberg_table.metadata_location != metadata.uri:
+                raise CommitConflictError(f"another program changed {full_name} without the home's lock; run again.")
+            now_in_table = iceberg.commit(iceberg_table, mode, files, replaces, carried, planned)
+            metadata = self._index(full_name, committed=(run_id, now_in_table))
+            for stored in reversed(metadata.snapshots):
+                if stored.snapshot.run_id == run_id:
+                    return stored.snapshot
+        raise HomeError(f"{full_name} lost its commit by run {run_id} to a program that takes no lock; run it again.")
 
     def expire(self, name: str, *, older_than: timedelta, keep_last: int = 1) -> int:
         """Expire the table's snapshots older than ``older_than`` but the last ``keep_last``; returns how many.
@@ -425,8 +427,12 @@ class LocalCatalog:
             return None
         return self._metadata(f"{database}.{table}", uri)
 
-    def _index(self, table: str) -> TableMetadata:
-        """Bring the ledger up to the table's current metadata file; the caller holds the lock."""
+    def _index(self, table: str, committed: tuple[str, tuple[DataFile, ...]] | None = None) -> TableMetadata:
+        """Bring the ledger and the kept plan up to the table's current metadata file; the caller holds the lock.
+
+        ``committed`` is the run that has just committed and the files that the table then holds, which spares reading
+        them back.
+        """
         metadata = self._iceberg_metadata(table)
         if metadata is None:
             raise self._not_iceberg(table)
@@ -434,20 +440,21 @@ class LocalCatalog:
             position = connection.execute(
                 "SELECT metadata_location FROM ledger_position WHERE table_name = ?", (table,)
             ).fetchone()
-        if position is None or position[0] != metadata.uri:
-            current = metadata.current()
-            files = self._planned(table, current.manifest_list) if current is not None else ()
-            with self._database.writing() as connection:
-                ledger.record(connection, metadata)
-                if current is not None:
-                    connection.execute(
-                        "INSERT OR REPLACE INTO plans VALUES (?, ?, ?)",
-                        (
-                            table,
-                            current.manifest_list,
-                            json.dumps([(file.uri, file.rows, file.bytes) for file in files]),
-                        ),
-                    )
+        if position is not None and position[0] == metadata.uri:
+            return metadata
+        current = metadata.current()
+        files: tuple[DataFile, ...] = ()
+        if current is not None and committed is not None and current.snapshot.run_id == committed[0]:
+            files = committed[1]
+        elif current is not None:
+            files = self._planned(table, current.manifest_list)
+        with self._database.writing() as connection:
+            ledger.record(connection, metadata)
+            if current is not None:
+                plan = json.dumps([(file.uri, file.rows, file.bytes) for file in files])
+                connection.execute(
+                    "INSERT OR REPLACE INTO plans VALUES (?, ?, ?)", (table, current.manifest_list, plan)
+                )
         return metadata
 
     def _ledger(self, *, sha256: str | None = None, table: str | None = None) -> list[IngestedFile]:
