@@ -119,7 +119,7 @@ class Shop:
     @cached_property
     def loader(self) -> Loader:
         """Loads landed files into typed tables."""
-        return Loader(self.lake, self.catalog, self.workgroup, self.definitions, now)
+        return Loader(self.lake, self.catalog, self.workgroup, self.definitions)
 
     @cached_property
     def features(self) -> FeatureJob:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from nextbasket.progress import Progress
 
 if TYPE_CHECKING:
     from nextbasket.app.shop import Shop
+
+SECONDS_BETWEEN_LINES = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +59,22 @@ def session(context: typer.Context) -> Session:
 
 
 class LineProgress:
-    """Progress as whole lines on stderr, one for each new message."""
+    """Progress as whole lines on stderr: each new message, but of a quick row of them only one in a while."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._title = title
+        self._clock = clock
         self._last: str | None = None
+        self._at = -SECONDS_BETWEEN_LINES
 
-    def __call__(self, message: str, _fraction: float | None) -> None:
-        """Write the message when it is a new one."""
-        if message != self._last:
-            self._last = message
-            print(f"{self._title}: {message}", file=sys.stderr, flush=True)  # noqa: T201 this is the terminal's room
+    def __call__(self, message: str, fraction: float | None) -> None:
+        """Write the message when it is a new one, and it begins or ends something or the last one is old enough."""
+        now = self._clock()
+        within = fraction is not None and 0 < fraction < 1
+        if message == self._last or (within and now - self._at < SECONDS_BETWEEN_LINES):
+            return
+        self._last, self._at = message, now
+        print(f"{self._title}: {message}", file=sys.stderr, flush=True)  # noqa: T201 this is the terminal's room
 
 
 class TerminalProgress:

@@ -9,7 +9,7 @@ SHOWN_METRICS = {
     "auc": "AUC",
     "average_precision": "avg. precision",
     "log_loss": "log loss",
-    "f1_at_0.21": "F1 at 0.21",
+    "f1": "F1",
     "recall_at_10": "Recall@10",
     "ndcg_at_10": "NDCG@10",
 }
