@@ -16,7 +16,7 @@ from nextbasket.features.lines import write_lines
 from nextbasket.progress import Progress, silent
 from nextbasket.query.workgroup import Workgroup
 from nextbasket.recipes.parse import parse
-from nextbasket.recipes.run import RecipeJob
+from nextbasket.recipes.run import RecipeJob, make_way
 
 RECIPES: Mapping[str, str] = {
     "user_features_1": "orders",
@@ -99,12 +99,16 @@ class FeatureJob:
         for position, name in enumerate(QUERIES):
             progress(f"query {name}", position / len(QUERIES))
             table = f"{database}.{name}"
+            query = build.bind(self._definitions.text(DefinitionKind.QUERIES, name))
+            schema = self._workgroup.describe(query, overrides=pinned)
+            make_way(self._catalog, table, schema)
             snapshots[name] = self._workgroup.materialise(
-                build.bind(self._definitions.text(DefinitionKind.QUERIES, name)),
+                query,
                 table,
                 run_id=run_id,
                 mode=CommitMode.OVERWRITE,
                 summary=_summary(moment, pinned),
+                schema=schema,
                 overrides=pinned,
             )
             pinned[table] = self._catalog.scan(table, snapshot_id=snapshots[name].id)

@@ -7,10 +7,15 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from nextbasket.catalog.base import Catalog, CommitMode, Scan, Snapshot
+from nextbasket.catalog.base import ICEBERG, Catalog, CommitMode, Scan, Snapshot
+from nextbasket.catalog.types import columns_of
+from nextbasket.errors import NotFoundError
 from nextbasket.query.workgroup import Workgroup
 from nextbasket.recipes.compile import Compiled, compile
 from nextbasket.recipes.parse import Recipe
+
+_WIDER = (("int", "bigint"), ("float", "double"))
+"""A result's type and the wider stored type that takes it as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,15 @@ class RecipeJob:
         """
         tables = {name: self._expression(item, overrides) for name, item in (secondary or {}).items()}
         compiled = compile(recipe, self._expression(source, overrides), tables)
+        schema = arrow_schema(compiled.expression)
+        make_way(self._catalog, output, schema)
         snapshot = self._workgroup.materialise(
             compiled.expression,
             output,
             run_id=run_id,
             mode=CommitMode.OVERWRITE,
             summary={"nextbasket.recipe": recipe.name, **(summary or {})},
-            schema=arrow_schema(compiled.expression),
+            schema=schema,
             overrides=overrides,
         )
         return RecipeRun(compiled, snapshot)
@@ -62,6 +69,24 @@ class RecipeJob:
             return source
         scan = (overrides or {}).get(source) or self._catalog.scan(source)
         return table_expression(source, scan.schema)
+
+
+def make_way(catalog: Catalog, table: str, schema: pa.Schema) -> None:
+    """Drop an Iceberg table that holds other columns than a result that is to replace it whole.
+
+    A changed recipe or query changes what its table is; columns of before must not linger in it as NULLs.
+    """
+    try:
+        stored = catalog.table(table)
+    except NotFoundError:
+        return
+    columns = {column.name: column.type for column in (*stored.columns, *stored.partition_keys)}
+    wanted = {column.name.lower(): column.type for column in columns_of(schema)}
+    kept = columns.keys() == wanted.keys() and all(
+        columns[name] == kind or (kind, columns[name]) in _WIDER for name, kind in wanted.items()
+    )
+    if stored.format == ICEBERG and not kept:
+        catalog.drop(table)
 
 
 def table_expression(name: str, schema: pa.Schema) -> ir.Table:
