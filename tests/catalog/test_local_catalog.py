@@ -103,7 +103,8 @@ def test_eight_processes_lose_no_commit(home: Path) -> None:
             for number in range(5):
                 file = steps.write(home, [worker * 5 + number])
                 summary = {steps.INGESTED: steps.ingested(f"{worker}-{number}")}
-                catalog.commit("shop.orders", steps.CommitMode.APPEND, [file], run_id=f"r{worker}-{number}", summary=summary)
+                run = f"r{worker}-{number}"
+                catalog.commit("shop.orders", steps.CommitMode.APPEND, [file], run_id=run, summary=summary)
         children = []
         for worker in range(8):
             child = os.fork()
@@ -211,7 +212,7 @@ def test_a_writer_without_our_lock_is_a_conflict(home: Path, monkeypatch: pytest
 
 
 def test_a_home_may_have_an_odd_name(tmp_path: Path) -> None:
-    home = tmp_path / "my shop #1 100%25 größe?'x=y&z"
+    home = tmp_path / "my shop #1 100%25 größe'x=y&z;,"
     open_home(home).define(ORDERS)
     append(home, [1], "r1")
     assert ids(home) == [1]

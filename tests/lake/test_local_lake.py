@@ -61,6 +61,16 @@ def test_a_name_that_is_not_utf8_is_named_rather_than_skipped(lake: LocalLake, t
         list(lake.list(Zone.LANDING))
 
 
+def test_a_name_that_engines_take_for_a_pattern_is_named_rather_than_misread(lake: LocalLake, tmp_path: Path) -> None:
+    landing = tmp_path / "shop" / "landing"
+    landing.mkdir(parents=True)
+    (landing / "orders*.csv").touch()
+    with pytest.raises(InputError, match=r"orders\*\.csv has one of the signs"):
+        list(lake.list(Zone.LANDING))
+    with pytest.raises(HomeError, match=r"shop \[new\] cannot have one of the signs"):
+        LocalLake(tmp_path / "shop [new]", now)
+
+
 def test_sweep_removes_uploads_that_were_killed_and_folders_it_empties(lake: LocalLake, tmp_path: Path) -> None:
     lake.put(Zone.LANDING, "orders/a.csv", io.BytesIO(b"1"))
     killed = tmp_path / "shop" / "landing" / "orders" / ".0123456789abcdef.part"

@@ -2,6 +2,9 @@
 
 URIs are plain absolute paths. DuckDB, pyiceberg, Arrow and Spark all take a plain path as it is, whereas each decodes
 ``file://`` in its own way, so that a ``%``, ``#`` or space in a name would mean different files to different engines.
+Only the signs of patterns (``* ? [ ] { }``) have no form that all take: DuckDB reads ``a*.csv`` as every file that
+matches, also when a file has that very name. A home or file named with one is refused, not read as something else.
+(A colon or backslash in a file's name is fine for all but Spark, which fails on it.)
 
 Layout of the warehouse: ``warehouse/data/<run>/<unique>/`` holds data files, where they are written and where they
 stay once committed; ``warehouse/tables/<database>/<table>/metadata/`` holds Iceberg's metadata.
@@ -17,11 +20,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from nextbasket.errors import InputError, NotFoundError
+from nextbasket.errors import HomeError, InputError, NotFoundError
 from nextbasket.lake.base import FileRef, Zone
 from nextbasket.lake.faults import home_errors
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.part")
+_PATTERN = re.compile(r"[*?\[\]{}]")
 _COPY_BYTES = 1 << 20
 
 
@@ -34,6 +38,11 @@ class LocalLake:
     def __init__(self, home: Path, clock: Callable[[], datetime]) -> None:
         self._home = Path(os.path.abspath(home))  # noqa: PTH100 - resolve() would follow a link the user chose
         self._clock = clock
+        if _PATTERN.search(str(self._home)):
+            raise HomeError(
+                f"the shop home {self._home} cannot have one of the signs * ? [ ] {{ }} in its path, "
+                "which query engines take for a pattern; choose another folder (--home)."
+            )
 
     def put(self, zone: Zone, key: str, stream: BinaryIO) -> FileRef:
         """Store the stream under ``key``; readers see the whole file or none. An existing key is replaced.
@@ -71,7 +80,7 @@ class LocalLake:
         """Yield the zone's files whose key starts with ``prefix``, ordered by key; hidden names are not shown.
 
         Needs no index: files copied into a zone's folder by hand are listed as they are. Raises InputError for a
-        name that is not UTF-8 and for a link that points nowhere, since skipping either would lose data silently.
+        name that engines cannot open and for a link that points nowhere: skipping either would lose data silently.
         """
         folder = prefix.rpartition("/")[0]
         if folder:
@@ -191,6 +200,10 @@ def _check_key(key: str) -> None:
         raise InputError(f"{key!r} cannot be a key of the lake: it must be a relative path inside a zone.")
     if "\0" in key or any(part.startswith(".") or not part for part in parts):
         raise InputError(f"{key!r} cannot be a key of the lake: no part may be empty or start with a dot.")
+    if _PATTERN.search(key):
+        raise InputError(
+            f"{key!r} cannot be a key of the lake: query engines take the signs * ? [ ] {{ }} for a pattern."
+        )
     if PurePosixPath(key).as_posix() != key or not _encodes(key):
         raise InputError(f"{key!r} cannot be a key of the lake: write it as plain UTF-8 with single slashes.")
 
@@ -206,6 +219,11 @@ def _encodes(text: str) -> bool:
 def _check_readable_name(entry: "os.DirEntry[str]") -> None:
     if not _encodes(entry.name):
         raise InputError(f"the name of {os.fsencode(entry.path)!r} is not UTF-8; rename the file and try again.")
+    if _PATTERN.search(entry.name):
+        raise InputError(
+            f"the name of {entry.path} has one of the signs * ? [ ] {{ }}, which query engines take for a pattern; "
+            "rename it and try again."
+        )
 
 
 def _sync_folder(folder: Path) -> None:
