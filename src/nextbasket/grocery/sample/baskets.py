@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextbasket.grocery.sample.catalogue import Catalogue
+from nextbasket.grocery.sample.catalogue import OCCASIONS, Catalogue, occasion_of
 from nextbasket.grocery.sample.visits import Visits
 
 Floats = NDArray[np.float64]
@@ -135,7 +135,8 @@ def draw_lines(visits: Visits, catalogue: Catalogue, rng: np.random.Generator, p
         again = np.zeros(active, dtype=np.int64)
         if visit:
             wanted = np.where(size > 0, visits.wanted_reorders[visit, :active], 0).astype(np.float32)
-            chosen = _choose_known(pairs, today, wanted, scale, float(rng.random()), parameters)
+            odds = _odds_today(pairs, today, visits.weekday[visit], visits.hour[visit], catalogue, parameters)
+            chosen = _choose_known(pairs.count, odds, wanted, scale, float(rng.random()))
             owner = np.repeat(np.arange(active), pairs.count)[chosen]
             again = np.bincount(owner, minlength=active)
             columns.append(_columns(owner, visit, pairs.product[chosen], pairs.liking[chosen], known=True))
@@ -163,35 +164,53 @@ def _keep_first(pairs: _Pairs, active: int) -> None:
         setattr(pairs, name, getattr(pairs, name)[:kept])
 
 
-def _choose_known(
-    pairs: _Pairs, today: Singles, wanted: Singles, scale: Singles, start: float, parameters: dict[str, Any]
-) -> Integers:
-    """Return the positions of the pairs bought again, ``wanted`` many per shopper (rounded up or down)."""
+def _odds_today(
+    pairs: _Pairs,
+    today: Singles,
+    weekday: NDArray[np.int8],
+    hour: NDArray[np.int8],
+    catalogue: Catalogue,
+    parameters: dict[str, Any],
+) -> Singles:
+    """Return for each pair the odds of being wanted now, up to the shopper's own factor."""
     active = len(pairs.count)
-    starts = np.concatenate([[0], np.cumsum(pairs.count)[:-1]])
     now = np.repeat(today, pairs.count)
     late = pairs.lasts / (now - pairs.bought + np.float32(0.5))
-    due = late * late * late
+    # How ready a product is: hardly right after a purchase, fully once its cadence has passed.
+    due = late * late
+    due *= due
+    due *= due
     due += 1
-    odds = pairs.liking / due
+    odds: Singles = pairs.liking / due
     odds *= np.where(now > pairs.until, np.float32(parameters["tired_odds"]), np.float32(1.0))
-    target = np.minimum(wanted, np.float32(0.97) * pairs.count).astype(np.float32)
+    occasion = np.repeat(occasion_of(weekday[:active], hour[:active]), pairs.count)
+    odds *= catalogue.occasion.ravel()[pairs.product * OCCASIONS + occasion]
+    return odds
+
+
+def _choose_known(count: Integers, odds: Singles, wanted: Singles, scale: Singles, start: float) -> Integers:
+    """Return the positions of the pairs bought again, ``wanted`` many per shopper (rounded up or down).
+
+    ``scale`` holds each shopper's log factor on the odds; it is solved here, starting from the last visit's.
+    """
+    starts = np.concatenate([[0], np.cumsum(count)[:-1]])
+    target = np.minimum(wanted, np.float32(0.97) * count).astype(np.float32)
     target = np.maximum(target, np.float32(1e-3))
-    level = scale[:active]
+    level = scale[: len(count)]
     for _ in range(_SOLVER_STEPS):
-        chance = odds * np.repeat(np.exp(level), pairs.count)
+        chance = odds * np.repeat(np.exp(level), count)
         chance /= 1 + chance
         reached = np.add.reduceat(chance, starts)
         spread = reached - np.add.reduceat(chance * chance, starts)
         level += np.clip((target - reached) / np.maximum(spread, 0.02 * target), -2.5, 2.5)
         np.clip(level, -30, 30, out=level)
-    chance = odds * np.repeat(np.exp(level), pairs.count)
+    chance = odds * np.repeat(np.exp(level), count)
     chance /= 1 + chance
     # One systematic sample over all shoppers: each gets its sum of chances, rounded up or down, and every pair its
     # own chance, without a random number or a sort per pair.
     steps = np.floor(np.cumsum(chance, dtype=np.float64) + start)
     picked = np.flatnonzero(np.diff(steps, prepend=np.floor(start)) > 0)
-    nothing = np.repeat(wanted <= 0, pairs.count)
+    nothing = np.repeat(wanted <= 0, count)
     return picked[~nothing[picked]]
 
 
@@ -209,7 +228,7 @@ def _new_pairs(
     liking = np.exp(catalogue.propensity[product] + np.float32(parameters["liking_sd"]) * noise[0])
     once = rng.random(count, dtype=np.float32) < parameters["one_shot_share"]
     liking *= np.where(once, np.float32(parameters["one_shot_odds"]), np.float32(1.0))
-    lasts = catalogue.cadence[product] * np.exp(np.float32(parameters["cadence_sd"]) * noise[1])
+    lasts = np.minimum(catalogue.cadence[product] * np.exp(np.float32(parameters["cadence_sd"]) * noise[1]), 2000)
     tires = np.float32(parameters["tires_days"]) * rng.standard_exponential(count, dtype=np.float32)
     tires *= np.exp(np.float32(0.5) * noise[2])
     bought = today[shopper]
@@ -247,6 +266,8 @@ def _in_cart_order(
     # What is liked most goes into the cart first, with a good deal of chance.
     early = parameters["cart_by_liking"] * np.log(liking) + parameters["cart_by_known"] * known
     late = rng.standard_normal(len(basket), dtype=np.float32) - early
+    # Now and then a shopper comes for one thing, known or new, and that goes in first.
+    late -= np.float32(6.0) * (rng.random(len(basket), dtype=np.float32) < parameters["came_for_it_share"])
     order = np.argsort(basket + 0.5 + 0.499 * np.tanh(late / 4.0), kind="quicksort")
     basket, product, known = basket[order], product[order], known[order]
     first = np.flatnonzero(np.diff(basket, prepend=-1))

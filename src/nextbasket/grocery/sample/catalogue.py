@@ -14,6 +14,12 @@ Floats = NDArray[np.float64]
 CATALOGUE_SEED = 49688
 """All generated shops sell the same goods, whatever seed draws their shoppers."""
 
+OCCASIONS = 6
+"""Kinds of visit that change what is wanted: weekend or not, times morning, afternoon, evening."""
+
+POPULARITY_BANDS = np.array([40, 100, 200, 500, 1000, 2000, 5000, 10000, 20000])
+"""Ranks by popularity where a band of products ends; each band has a fitted correction of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -22,7 +28,8 @@ class Catalogue:
     ``aisle`` and ``department`` hold positions (from 0) in the measured lists; ``product_id`` is what the files show;
     ``staple`` is the rank (from 0) among the measured most bought products, -1 for all others. ``line_share`` is the
     aimed-at share of all lines; ``discovery`` the weight of a first purchase within its aisle; ``propensity`` the log
-    odds of wanting it again; ``cadence`` the usual days it lasts.
+    odds of wanting it again; ``cadence`` the usual days it lasts; ``occasion`` multiplies its odds by the kind of
+    visit, ``[product, occasion]``.
     """
 
     product_id: NDArray[np.int32]
@@ -33,6 +40,7 @@ class Catalogue:
     discovery: Floats
     propensity: NDArray[np.float32]
     cadence: NDArray[np.float32]
+    occasion: NDArray[np.float32]
     aisle_discovery: Floats
     department_of_aisle: NDArray[np.int64]
 
@@ -71,23 +79,36 @@ def make_catalogue(parameters: dict[str, Any]) -> Catalogue:
     propensity_shift = np.array(parameters["aisle_propensity"])[place]
     staple_shift = np.where(rank >= 0, np.array(parameters["staple_propensity"])[rank], 0.0)
     first *= np.where(rank >= 0, np.exp(np.array(parameters["staple_discovery"])[rank]), 1.0)
+    popularity_rank = np.argsort(np.argsort(-line_share))
+    band = np.searchsorted(POPULARITY_BANDS, popularity_rank, side="right")
+    first *= np.exp(np.array(parameters["band_discovery"]))[band]
     aisle_first = np.bincount(place, first, minlength=len(aisles)) * np.exp(discovery_shift)
     propensity = (
         parameters["propensity_scale"] * (odds - _log_odds(np.array(overall))) + propensity_shift + staple_shift
     )
     cadence = parameters["cadence_days"] * np.exp(-parameters["cadence_by_propensity"] * np.clip(odds, -3, 3))
+    department = np.array([departments.index(row[2]) for row in aisles])
+    occasion = parameters["occasion_department_sd"] * rng.standard_normal((len(departments), OCCASIONS))[department[place]]
+    occasion += parameters["occasion_product_sd"] * rng.standard_normal((len(place), OCCASIONS))
     return Catalogue(
         product_id=(rng.permutation(len(place)) + 1).astype(np.int32),
         aisle=place,
-        department=np.array([departments.index(row[2]) for row in aisles])[place],
+        department=department[place],
         staple=rank,
         line_share=line_share,
         discovery=first,
         propensity=propensity.astype(np.float32),
         cadence=cadence.astype(np.float32),
+        occasion=np.exp(occasion).astype(np.float32),
         aisle_discovery=aisle_first / aisle_first.sum(),
-        department_of_aisle=np.array([departments.index(row[2]) for row in aisles]),
+        department_of_aisle=department,
     )
+
+
+def occasion_of(weekday: NDArray[np.int8], hour: NDArray[np.int8]) -> NDArray[np.int32]:
+    """Return the kind of visit, 0 to ``OCCASIONS`` - 1; weekdays 0 and 1 are the shop's busy weekend."""
+    part = np.searchsorted(np.array([12, 17]), hour, side="right")
+    return (3 * (weekday < 2) + part).astype(np.int32)
 
 
 @cache

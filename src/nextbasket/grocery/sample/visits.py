@@ -172,7 +172,7 @@ def _draw_sizes(
     loyalty = parameters["loyalty_sd"] * rng.standard_normal(shoppers)
     loyalty += parameters["loyalty_by_orders"] * np.log(orders / 20.0)
     mood = parameters["order_mood_sd"] * rng.standard_normal((most, shoppers))
-    logit = tables.reorder_logit[:most, None] + loyalty + mood - parameters["reorder_gap_slope"] * (gap / 10.0 - 1.1)
+    logit = tables.reorder_logit[:most, None] + loyalty + mood
     logit += parameters["small_basket_loyalty"] / size
     wanted = (size / (1 + np.exp(-logit))).astype(np.float32)
     wanted[0] = 0
