@@ -319,6 +319,7 @@ def test_a_lost_metadata_file_is_named_and_the_table_can_be_dropped(
     assert open_home(home).define(ORDERS).created
 
 
+@pytest.mark.slow
 def test_ten_thousand_landed_files_are_planned_quickly(tmp_path: Path) -> None:
     folder = tmp_path / "landing" / "orders"
     folder.mkdir(parents=True)
@@ -333,6 +334,7 @@ def test_ten_thousand_landed_files_are_planned_quickly(tmp_path: Path) -> None:
     assert seconds < 3.0  # takes about 0.2 s
 
 
+@pytest.mark.slow
 def test_small_work_stays_quick(home: Path) -> None:
     for number in range(50):
         open_home(home).define(replace(ORDERS, database=f"d{number % 5}", name=f"t{number}"))

@@ -84,6 +84,7 @@ def test_sweep_removes_uploads_that_were_killed_and_folders_it_empties(lake: Loc
     assert [ref.key for ref in lake.list(Zone.LANDING)] == ["orders/a.csv"]
 
 
+@pytest.mark.slow
 def test_ten_thousand_files_are_listed_quickly(lake: LocalLake, tmp_path: Path) -> None:
     folder = tmp_path / "shop" / "landing" / "orders"
     folder.mkdir(parents=True)
