@@ -9,6 +9,7 @@ import difflib
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import sqlglot
@@ -111,8 +112,10 @@ def parse_select(text: str, functions: Collection[str] = ()) -> Statement:
 
     ``functions`` are names registered with the engine, allowed beside the portable ones. Raises QueryError.
     """
+    registered = {name.lower() for name in functions}
+    _refuse_known(text, registered)
     statement = Statement(text, parse(text))
-    check(statement, functions)
+    check(statement, registered)
     return statement
 
 
@@ -131,7 +134,7 @@ def check(statement: Statement, functions: Collection[str] = ()) -> None:
         if isinstance(node, exp.Func) or type(node) in _SYNTAX:
             continue
         raise statement.error(f"{_kind(node)} is not part of the portable dialect (docs/sql.md).", _offset(node))
-    _check_functions(statement, {name.lower() for name in functions})
+    _check_functions(statement, set(functions))
 
 
 def _refuse_divergent(statement: Statement, node: exp.Expr) -> None:
@@ -144,12 +147,20 @@ def _refuse_divergent(statement: Statement, node: exp.Expr) -> None:
         raise statement.error("UNNEST … WITH ORDINALITY is not in the portable dialect: number rows by row_number().")
 
 
+def _refuse_known(text: str, registered: set[str]) -> None:
+    # Before parsing: of these functions sqlglot wants its own number of arguments, and its error would name none.
+    tokens = tokenize(text)
+    for token, following in pairwise(tokens):
+        name = token.text.lower()
+        if following.token_type is TokenType.L_PAREN and name in REFUSED and _is_word(token):
+            _check_name(text, name, registered, token.start)
+
+
 def _check_functions(statement: Statement, registered: set[str]) -> None:
     # Names in front of a parenthesis are judged as the person wrote them: sqlglot renames functions while parsing.
     named = {alias.name.lower() for alias in statement.tree.find_all(exp.TableAlias)}
-    tokens = tokenize(statement.text)
-    for index, token in enumerate(tokens[:-1]):
-        if tokens[index + 1].token_type is not TokenType.L_PAREN or token.token_type in _NOT_NAMES:
+    for token, following in pairwise(tokenize(statement.text)):
+        if following.token_type is not TokenType.L_PAREN or token.token_type in _NOT_NAMES:
             continue
         name = token.text.lower()
         if not _is_word(token) or name in _BEFORE_PARENTHESIS or name in named:
@@ -213,6 +224,10 @@ def normalised(tree: exp.Expr) -> exp.Expr:
         if not identifier.quoted:
             identifier.set("this", identifier.this.lower())
         identifier.set("quoted", True)
+    for call in list(copy.find_all(exp.Anonymous)):
+        # Athena's other name of bool_and, which engines lack.
+        if call.name.lower() == "every":
+            call.replace(exp.LogicalAnd(this=call.expressions[0]))
     top = copy
     while isinstance(top, exp.Subquery):
         top = top.this

@@ -30,7 +30,7 @@ from nextbasket.query.base import (
 )
 from nextbasket.query.columns import same_columns
 from nextbasket.query.duckdb_types import duckdb_type, literal, quoted
-from nextbasket.query.inputs import Prepared, local_path, prepare
+from nextbasket.query.inputs import Prepared, encoding, local_path, prepare
 
 BATCH_ROWS = 65_536
 
@@ -38,6 +38,15 @@ BATCH_ROWS = 65_536
 ROW_GROUP_ROWS = 122_880
 ZSTD_LEVEL = 1
 FILE_BYTES = 512 * 1024 * 1024
+
+_ENCODINGS = {
+    "ascii": "utf-8",
+    "iso8859-1": "latin-1",
+    "utf-8": "utf-8",
+    "utf-8-sig": "utf-8",
+    "utf-16": "utf-16",
+    "utf-16-le": "utf-16",
+}
 
 _LOCKED = {
     "autoinstall_known_extensions": False,
@@ -385,7 +394,7 @@ def _reader(scan: Scan, files: Sequence[str], types: Mapping[str, str]) -> str:
         f"read_csv({listed}, columns={columns}, auto_detect=false, strict_mode=true, null_padding=false, "
         f"header={'true' if given.get('skip.header.line.count', '0') != '0' else 'false'}, "
         f"delim={literal(given.get('delimiter', ','))}, quote={literal(quote)}, escape={literal(quote)}, "
-        f"encoding={literal(given.get('encoding', 'utf-8').lower())}, compression={literal(compression)}"
+        f"encoding={literal(encoding(scan, _ENCODINGS))}, compression={literal(compression)}"
     )
 
 

@@ -1,5 +1,6 @@
 """What an engine needs to know before it runs a query: the scans it reads, under the names the query uses."""
 
+import codecs
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import ibis.expr.types as ir
 from sqlglot import exp
 
 from nextbasket.catalog.base import Scan
-from nextbasket.errors import NotFoundError, QueryError
+from nextbasket.errors import InputError, NotFoundError, QueryError
 from nextbasket.query import dialect, operands
 from nextbasket.query import parameters as binding
 from nextbasket.query.base import Inputs, Limits, Query
@@ -130,6 +131,21 @@ def _found(inputs: Inputs, key: str, _: None) -> Scan:
         known = ", ".join(sorted(inputs)) or "none"
         raise NotFoundError(f"there is no table {key} among the query's inputs: {known}.")
     return lowered[key.lower()]
+
+
+def encoding(scan: Scan, known: Mapping[str, str]) -> str:
+    """Return the engine's name for a csv table's encoding; ``known`` gives it by Python's own name.
+
+    Raises InputError for an encoding that is no encoding or that the engine cannot read.
+    """
+    given = scan.parameters.get("encoding", "utf-8")
+    try:
+        name = codecs.lookup(given).name
+    except LookupError as error:
+        raise InputError(f"{scan.table} has the unknown encoding {given!r}: correct its definition.") from error
+    if name not in known:
+        raise InputError(f"{scan.table} is in {given}, which cannot be queried in place: load it, or save it as UTF-8.")
+    return known[name]
 
 
 def local_path(uri: str) -> Path:

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -25,7 +24,7 @@ from nextbasket.errors import InputError, MissingExtraError, NextbasketError, No
 from nextbasket.query import spark_rules
 from nextbasket.query.base import Capabilities, Function, Inputs, Limits, Query, QueryState, Statistics
 from nextbasket.query.columns import same_columns
-from nextbasket.query.inputs import Prepared, local_path, prepare
+from nextbasket.query.inputs import Prepared, encoding, local_path, prepare
 from nextbasket.query.spark_rules import arrow_type, spark_type
 
 if TYPE_CHECKING:
@@ -33,6 +32,15 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 65_536
 _LOCK = threading.Lock()
+_ENCODINGS = {
+    "ascii": "us-ascii",
+    "iso8859-1": "iso-8859-1",
+    "utf-8": "utf-8",
+    "utf-8-sig": "utf-8",
+    "utf-16": "utf-16",
+    "utf-16-le": "utf-16le",
+    "utf-16-be": "utf-16be",
+}
 
 # pyspark logs each refused statement to stderr beside raising it; the raised one is shown.
 logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
@@ -223,9 +231,7 @@ class _Session:
                 for key, scan in prepared.scans.items():
                     self._view(names[key], scan)
                 if prepared.expression is not None:
-                    sql = spark_rules.renamed(
-                        str(ibis.to_sql(prepared.expression, dialect="pyspark")), names.__getitem__
-                    )
+                    sql = spark_rules.expression_to_spark(prepared.expression, names.__getitem__)
                 else:
                     assert prepared.tree is not None  # noqa: S101 (prepare gives an expression or a tree)
                     assert prepared.statement is not None  # noqa: S101 (a tree comes from a statement)
@@ -293,7 +299,7 @@ class _Session:
             .option("sep", given.get("delimiter", ","))
             .option("quote", quote)
             .option("escape", quote)
-            .option("encoding", given.get("encoding", "utf-8"))
+            .option("encoding", encoding(scan, _ENCODINGS))
             .option("multiLine", True)
             .csv(paths)
         )

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Callable
 
+import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
 import sqlglot
+from ibis.config import Config
 from sqlglot import exp
 
 from nextbasket.errors import QueryError
@@ -33,9 +36,17 @@ def to_spark(tree: exp.Expr, statement: dialect.Statement, view: Callable[[str],
     return copy.transform(rewrite, copy=False).sql(dialect="spark")
 
 
-def renamed(sql: str, view: Callable[[str], str]) -> str:
-    """Return Spark SQL of Ibis with its tables replaced by views."""
-    tree = sqlglot.parse_one(sql, read="spark")
+class _SparkOptions(Config):  # type: ignore[misc]  # Ibis ships no types
+    """What Ibis asks its Spark backend for; that backend itself is not loaded, it would want pandas."""
+
+    treat_nan_as_null: bool = False
+
+
+def expression_to_spark(expression: ir.Table, view: Callable[[str], str]) -> str:
+    """Return an Ibis expression as Spark SQL; ``view`` gives the view's name of ``database.table``."""
+    if ibis.options.pyspark is None:
+        ibis.options.pyspark = _SparkOptions()
+    tree = sqlglot.parse_one(str(ibis.to_sql(expression, dialect="pyspark")), read="spark")
     for table in list(dialect.read_tables(tree)):
         key = f"{table.db}.{table.name}" if table.db else table.name
         table.set("this", exp.to_identifier(view(key), quoted=True))

@@ -1,0 +1,631 @@
+"""One behaviour suite over every query engine: the same statement gives the same rows everywhere.
+
+Expected values are Athena's (Trino's) by its documentation, written by hand.
+"""
+
+import datetime as dt
+import importlib.util
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nextbasket.catalog.base import DataFile, Scan
+from nextbasket.errors import InputError, NotFoundError, QueryError
+from nextbasket.query.base import Inputs, Limits, QueryEngine, QueryState
+from nextbasket.query.duckdb import DuckDBEngine
+from nextbasket.query.functions import PORTABLE, REFUSED
+
+HAS_SPARK = shutil.which("java") is not None and importlib.util.find_spec("pyspark") is not None
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "duckdb",
+        pytest.param(
+            "spark",
+            marks=[pytest.mark.spark, pytest.mark.slow, pytest.mark.skipif(not HAS_SPARK, reason="Spark needs Java")],
+        ),
+    ],
+)
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
+    scratch = tmp_path_factory.mktemp("scratch")
+    if request.param == "duckdb":
+        yield DuckDBEngine(scratch, threads=2, memory_limit="1GB")
+        return
+    from nextbasket.query.spark import SparkEngine
+
+    yield SparkEngine(scratch, cores=2, memory="1g")
+
+
+def file_of(path: Path, rows: int = -1) -> DataFile:
+    return DataFile(str(path), rows, path.stat().st_size)
+
+
+def parquet(folder: Path, name: str, *tables: pa.Table, schema: pa.Schema | None = None) -> Scan:
+    files = []
+    for number, table in enumerate(tables):
+        path = folder / f"{name}_{number}.parquet"
+        pq.write_table(table, path)
+        files.append(file_of(path, table.num_rows))
+    return Scan(name, "parquet", tuple(files), schema or tables[0].schema)
+
+
+ORDERS = pa.table(
+    {
+        "order_id": [1, 2, 3, 4, 5, 6],
+        "user_id": [1, 1, 1, 2, 2, 3],
+        "eval_set": ["prior", "prior", "train", "prior", "test", "prior"],
+        "order_number": [1, 2, 3, 1, 2, 1],
+        "order_dow": [2, 3, 3, 0, 6, None],
+        "days_since_prior_order": [None, 7.0, 14.0, None, 30.0, None],
+    }
+)
+LINES = pa.table(
+    {
+        "order_id": [1, 1, 2, 2, 3, 4, 6],
+        "product_id": [10, 11, 10, 12, 10, 10, 12],
+        "add_to_cart_order": [1, 2, 2, 1, 1, 1, 1],
+        "reordered": [0, 0, 1, 0, 1, 0, 0],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    folder = tmp_path_factory.mktemp("shop")
+    days = pa.table(
+        {
+            "id": [1, 2],
+            "d": [dt.date(2024, 1, 31), dt.date(2024, 12, 29)],
+            "t": pa.array([dt.datetime(2024, 1, 31, 23, 30), dt.datetime(2024, 12, 29, 0, 15)], pa.timestamp("us")),
+        }
+    )
+    return {
+        "shop.orders": parquet(folder, "orders", ORDERS.slice(0, 3), ORDERS.slice(3)),
+        "shop.order_products": parquet(folder, "order_products", LINES),
+        "shop.days": parquet(folder, "days", days),
+    }
+
+
+def rows(engine: QueryEngine, query: object, inputs: Inputs, parameters: tuple[object, ...] = ()) -> list[tuple]:
+    handle = engine.start(query, inputs, parameters)
+    table = pa.Table.from_batches(list(handle.batches()), handle.schema)
+    assert handle.state is QueryState.SUCCEEDED
+    assert handle.statistics().rows == table.num_rows
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+PRIOR = (
+    "SELECT a.*, b.product_id, b.add_to_cart_order, b.reordered FROM orders a "
+    "JOIN order_products b ON a.order_id = b.order_id WHERE a.eval_set = 'prior'"
+)
+
+
+def over_prior(sql: str) -> str:
+    """Put the joined prior lines where a statement says PRIOR."""
+    return sql.replace("PRIOR", f"({PRIOR})")
+
+
+def test_join_keeps_all_columns_of_a_star(engine: QueryEngine, shop: Inputs) -> None:
+    found = rows(engine, over_prior("SELECT order_id, user_id, product_id, reordered FROM PRIOR ORDER BY 1, 3"), shop)
+    assert found == [(1, 1, 10, 0), (1, 1, 11, 0), (2, 1, 10, 1), (2, 1, 12, 0), (4, 2, 10, 0), (6, 3, 12, 0)]
+    assert engine.describe(PRIOR, shop).names == [*ORDERS.column_names, "product_id", "add_to_cart_order", "reordered"]
+
+
+def test_user_features_1(engine: QueryEngine, shop: Inputs) -> None:
+    sql = """SELECT user_id, max(order_number) AS user_orders, sum(days_since_prior_order) AS user_period,
+    avg(days_since_prior_order) AS user_mean_days_since_prior FROM orders WHERE eval_set = 'prior'
+    GROUP BY user_id ORDER BY user_id"""
+    assert rows(engine, sql, shop) == [(1, 2, 7.0, 7.0), (2, 1, None, None), (3, 1, None, None)]
+    assert [str(field.type) for field in engine.describe(sql, shop)] == ["int64", "int64", "double", "double"]
+
+
+def test_user_features_2_divides_by_zero_to_nan(engine: QueryEngine, shop: Inputs) -> None:
+    found = rows(
+        engine,
+        over_prior("""SELECT user_id, count(product_id) AS user_total_products,
+        count(distinct product_id) AS user_distinct_products,
+        sum(case when reordered = 1 then 1 else 0 end)
+          / cast(sum(case when order_number > 1 then 1 else 0 end) as double) AS user_reorder_ratio
+        FROM PRIOR GROUP BY user_id ORDER BY user_id"""),
+        shop,
+    )
+    assert found[0] == (1, 4, 3, 0.5)
+    assert found[1][:3] == (2, 1, 1)
+    assert math.isnan(found[1][3])
+
+
+def test_up_features(engine: QueryEngine, shop: Inputs) -> None:
+    sql = over_prior("""SELECT user_id, product_id, count(*) AS up_orders, min(order_number) AS up_first_order,
+    max(order_number) AS up_last_order, avg(add_to_cart_order) AS up_average_cart_position
+    FROM PRIOR GROUP BY user_id, product_id ORDER BY user_id, product_id""")
+    assert rows(engine, sql, shop) == [
+        (1, 10, 2, 1, 2, 1.5),
+        (1, 11, 1, 1, 1, 2.0),
+        (1, 12, 1, 2, 2, 1.0),
+        (2, 10, 1, 1, 1, 1.0),
+        (3, 12, 1, 1, 1, 1.0),
+    ]
+    assert [str(field.type) for field in engine.describe(sql, shop)] == ["int64"] * 5 + ["double"]
+
+
+def test_prd_features_rank_window(engine: QueryEngine, shop: Inputs) -> None:
+    sql = over_prior("""SELECT product_id, count(*) AS prod_orders, sum(reordered) AS prod_reorders,
+    sum(case when product_seq_time = 1 then 1 else 0 end) AS prod_first_orders,
+    sum(case when product_seq_time = 2 then 1 else 0 end) AS prod_second_orders
+    FROM (SELECT *, rank() OVER (PARTITION BY user_id, product_id ORDER BY order_number) AS product_seq_time
+          FROM PRIOR) GROUP BY product_id ORDER BY product_id""")
+    assert rows(engine, sql, shop) == [(10, 3, 1, 2, 1), (11, 1, 0, 1, 0), (12, 2, 0, 2, 0)]
+    assert {str(field.type) for field in engine.describe(sql, shop)} == {"int64"}
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("order_dow", [0, 2, 3, 3, 6, None]),
+        ("order_dow DESC", [6, 3, 3, 2, 0, None]),
+        ("order_dow NULLS FIRST", [None, 0, 2, 3, 3, 6]),
+    ],
+)
+def test_nulls_come_last_unless_told(engine: QueryEngine, shop: Inputs, order: str, expected: list) -> None:
+    assert [
+        row[0] for row in rows(engine, " ".join(["SELECT order_dow FROM orders ORDER BY", order]), shop)
+    ] == expected
+
+
+def test_window_orders_nulls_last(engine: QueryEngine, shop: Inputs) -> None:
+    sql = "SELECT order_id, row_number() OVER (ORDER BY order_dow, order_id) FROM orders ORDER BY order_id"
+    assert [row[1] for row in rows(engine, sql, shop)] == [2, 3, 4, 1, 5, 6]
+
+
+def test_names_are_case_insensitive_and_unquoted_ones_lower(engine: QueryEngine, shop: Inputs) -> None:
+    sql = 'SELECT ORDERS.Order_ID AS The_Id, "orders"."USER_ID" AS "Who" FROM SHOP.Orders ORDER BY 1 LIMIT 1;'
+    assert engine.describe(sql, shop).names == ["the_id", "Who"]
+    assert rows(engine, sql, shop) == [(1, 1)]
+
+
+def test_unnamed_columns_are_numbered_as_in_athena(engine: QueryEngine, shop: Inputs) -> None:
+    assert engine.describe("SELECT user_id, count(*), max(order_number) FROM orders GROUP BY 1", shop).names == [
+        "user_id",
+        "_col1",
+        "_col2",
+    ]
+
+
+def test_comments_and_ctes(engine: QueryEngine, shop: Inputs) -> None:
+    sql = """-- the busiest shopper
+    WITH orders AS (SELECT user_id, count(*) AS n FROM shop.orders GROUP BY user_id) /* hides the table */
+    SELECT user_id, n FROM orders ORDER BY n DESC LIMIT 1"""
+    assert rows(engine, sql, shop) == [(1, 3)]
+
+
+def test_set_operations_and_subqueries(engine: QueryEngine, shop: Inputs) -> None:
+    sql = """SELECT user_id FROM orders WHERE order_id IN (SELECT order_id FROM order_products)
+    EXCEPT SELECT user_id FROM orders WHERE eval_set = 'test' ORDER BY user_id"""
+    assert rows(engine, sql, shop) == [(1,), (3,)]
+    sql = (
+        "SELECT order_id FROM orders o WHERE NOT EXISTS (SELECT 1 FROM order_products p WHERE p.order_id = o.order_id)"
+    )
+    assert rows(engine, sql, shop) == [(5,)]
+    assert rows(engine, "SELECT 1 AS n UNION ALL SELECT 1 ORDER BY n", shop) == [(1,), (1,)]
+
+
+def test_parameters_bind_in_order_with_their_types(engine: QueryEngine, shop: Inputs) -> None:
+    sql = "SELECT order_id, ?, ?, ? FROM orders WHERE user_id = ? AND eval_set = ? ORDER BY order_id LIMIT 1"
+    found = rows(engine, sql, shop, ("it's; DROP", 0.5, dt.date(2024, 2, 29), 1, "train"))
+    assert found == [(3, "it's; DROP", 0.5, dt.date(2024, 2, 29))]
+    with pytest.raises(QueryError, match=r"5 parameters .* 1 values"):
+        engine.start(sql, shop, (1,))
+
+
+# Each portable function: an expression over one order (order 2: order_number 2, gap 7.0) or one day, and its value.
+FUNCTIONS: list[tuple[str, str, object]] = [
+    ("if", "if(order_number > 1, 'many', 'one')", "many"),
+    ("coalesce", "coalesce(CAST(NULL AS bigint), order_number)", 2),
+    ("nullif", "nullif(order_number, 2)", None),
+    ("greatest", "greatest(order_number, 5)", 5),
+    ("greatest", "greatest(order_number, CAST(NULL AS bigint))", None),
+    ("least", "least(order_number, 5)", 2),
+    ("cast", "CAST(2.5e0 AS bigint)", 3),
+    ("cast", "CAST(-2.5e0 AS bigint)", -3),
+    ("cast", "CAST(days_since_prior_order / 2 AS bigint)", 4),
+    ("cast", "CAST(order_number AS varchar)", "2"),
+    ("cast", "CAST('2024-02-29' AS date)", dt.date(2024, 2, 29)),
+    ("cast", "CAST('2024-02-29 12:30:00' AS timestamp)", dt.datetime(2024, 2, 29, 12, 30)),
+    ("try_cast", "TRY_CAST('x' AS bigint)", None),
+    ("try_cast", "TRY_CAST('12' AS bigint)", 12),
+    ("abs", "abs(-7)", 7),
+    ("ceil", "ceil(2.1e0)", 3.0),
+    ("ceiling", "ceiling(-2.1e0)", -2.0),
+    ("floor", "floor(-2.1e0)", -3.0),
+    ("round", "round(2.5e0)", 3.0),
+    ("round", "round(-2.5e0)", -3.0),
+    ("round", "round(2.345e0, 1)", 2.3),
+    ("sqrt", "sqrt(16e0)", 4.0),
+    ("exp", "exp(0e0)", 1.0),
+    ("ln", "ln(1e0)", 0.0),
+    ("power", "power(2, 10)", 1024.0),
+    ("pow", "pow(2e0, 3)", 8.0),
+    ("mod", "mod(-7, 3)", -1),
+    ("lower", "lower('ÀB')", "àb"),
+    ("upper", "upper('àb')", "ÀB"),
+    ("trim", "trim('  a ')", "a"),
+    ("ltrim", "ltrim('  a')", "a"),
+    ("rtrim", "rtrim('a  ')", "a"),
+    ("length", "length('añb')", 3),
+    ("substr", "substr('banana', 2, 3)", "ana"),
+    ("substr", "substr('banana', -2)", "na"),
+    ("substring", "substring('banana', 5)", "na"),
+    ("replace", "replace('banana', 'an', 'o')", "booa"),
+    ("reverse", "reverse('abc')", "cba"),
+    ("concat", "concat('a', 'b', 'c')", "abc"),
+    ("concat", "concat('a', CAST(NULL AS varchar))", None),
+    ("strpos", "strpos('banana', 'nan')", 3),
+    ("starts_with", "starts_with('banana', 'ban')", True),
+    ("lpad", "lpad('7', 3, '0')", "007"),
+    ("rpad", "rpad('7', 3, '0')", "700"),
+    ("regexp_like", "regexp_like('banana', 'n.n')", True),
+    ("chr", "chr(65)", "A"),
+    ("cardinality", "cardinality(ARRAY[1, 2, 3])", 3),
+    ("contains", "contains(ARRAY[1, 2], 2)", True),
+]
+DAY_FUNCTIONS: list[tuple[str, str, list[object]]] = [
+    ("year", "year(d)", [2024, 2024]),
+    ("month", "month(t)", [1, 12]),
+    ("day", "day(d)", [31, 29]),
+    ("hour", "hour(t)", [23, 0]),
+    ("minute", "minute(t)", [30, 15]),
+    ("second", "second(t)", [0, 0]),
+    ("quarter", "quarter(d)", [1, 4]),
+    ("week", "week(d)", [5, 52]),
+    ("day_of_week", "day_of_week(d)", [3, 7]),
+    ("dow", "dow(t)", [3, 7]),
+    ("day_of_year", "day_of_year(d)", [31, 364]),
+    ("doy", "doy(d)", [31, 364]),
+    ("extract", "extract(month FROM d)", [1, 12]),
+    ("date", "date(t)", [dt.date(2024, 1, 31), dt.date(2024, 12, 29)]),
+    ("date_trunc", "date_trunc('month', d)", [dt.date(2024, 1, 1), dt.date(2024, 12, 1)]),
+    ("date_trunc", "date_trunc('week', d)", [dt.date(2024, 1, 29), dt.date(2024, 12, 23)]),
+    ("date_trunc", "date_trunc('hour', t)", [dt.datetime(2024, 1, 31, 23), dt.datetime(2024, 12, 29)]),
+    ("date_add", "date_add('day', 1, d)", [dt.date(2024, 2, 1), dt.date(2024, 12, 30)]),
+    ("date_add", "date_add('month', 1, d)", [dt.date(2024, 2, 29), dt.date(2025, 1, 29)]),
+    ("date_add", "date_add('day', id, d)", [dt.date(2024, 2, 1), dt.date(2024, 12, 31)]),
+    ("date_add", "date_add('hour', -1, t)", [dt.datetime(2024, 1, 31, 22, 30), dt.datetime(2024, 12, 28, 23, 15)]),
+    ("date_diff", "date_diff('day', DATE '2024-01-01', d)", [30, 363]),
+    ("date_diff", "date_diff('month', DATE '2024-01-31', d)", [0, 10]),
+    ("date_diff", "date_diff('day', TIMESTAMP '2024-01-30 23:45:00', t)", [0, 333]),
+    ("date_diff", "date_diff('day', d, DATE '2024-01-01')", [-30, -363]),
+    ("interval", "d + INTERVAL '1' DAY", [dt.date(2024, 2, 1), dt.date(2024, 12, 30)]),
+    ("interval", "t - INTERVAL '30' MINUTE", [dt.datetime(2024, 1, 31, 23), dt.datetime(2024, 12, 28, 23, 45)]),
+    ("date literal", "d > DATE '2024-06-01'", [False, True]),
+]
+AGGREGATES: list[tuple[str, str, object]] = [
+    ("count", "count(*)", 6),
+    ("count", "count(order_dow)", 5),
+    ("count", "count(DISTINCT order_dow)", 4),
+    ("sum", "sum(order_number)", 10),
+    ("sum", "sum(order_dow) FILTER (WHERE user_id = 1)", 8),
+    ("avg", "avg(order_dow)", 2.8),
+    ("min", "min(eval_set)", "prior"),
+    ("max", "max(eval_set)", "train"),
+    ("count_if", "count_if(order_number > 1)", 3),
+    ("bool_and", "bool_and(order_number > 0)", True),
+    ("bool_or", "bool_or(order_number > 2)", True),
+    ("every", "every(order_number > 1)", False),
+    ("max_by", "max_by(order_id, order_number)", 3),
+    ("min_by", "min_by(order_id, -order_number)", 3),
+    ("stddev", "stddev(order_number)", 0.816496580927726),
+    ("stddev_samp", "stddev_samp(order_number)", 0.816496580927726),
+    ("stddev_pop", "stddev_pop(order_number)", 0.74535599249993),
+    ("variance", "variance(order_number)", 0.6666666666666667),
+    ("var_samp", "var_samp(order_number)", 0.6666666666666667),
+    ("var_pop", "var_pop(order_number)", 0.5555555555555556),
+    ("corr", "corr(order_id, user_id)", 0.916515138991168),
+    ("covar_pop", "covar_pop(order_id, user_id)", 1.1666666666666667),
+    ("covar_samp", "covar_samp(order_id, user_id)", 1.4),
+]
+# Over the orders in order of their id: order_number is 1, 2, 3, 1, 2, 1.
+WINDOWS: list[tuple[str, str, list[object]]] = [
+    ("rank", "rank() OVER (ORDER BY order_number)", [1, 4, 6, 1, 4, 1]),
+    ("dense_rank", "dense_rank() OVER (ORDER BY order_number)", [1, 2, 3, 1, 2, 1]),
+    ("row_number", "row_number() OVER (PARTITION BY user_id ORDER BY order_id DESC)", [3, 2, 1, 2, 1, 1]),
+    ("percent_rank", "percent_rank() OVER (ORDER BY order_number)", [0.0, 0.6, 1.0, 0.0, 0.6, 0.0]),
+    ("cume_dist", "cume_dist() OVER (ORDER BY user_id)", [0.5, 0.5, 0.5, 5 / 6, 5 / 6, 1.0]),
+    ("ntile", "ntile(3) OVER (ORDER BY order_id)", [1, 1, 2, 2, 3, 3]),
+    ("lag", "lag(order_id) OVER (PARTITION BY user_id ORDER BY order_id)", [None, 1, 2, None, 4, None]),
+    ("lead", "lead(order_id, 1, 0) OVER (PARTITION BY user_id ORDER BY order_id)", [2, 3, 0, 5, 0, 0]),
+    ("first_value", "first_value(order_id) OVER (PARTITION BY user_id ORDER BY order_id)", [1, 1, 1, 4, 4, 6]),
+    (
+        "last_value",
+        "last_value(order_id) OVER (PARTITION BY user_id ORDER BY order_id "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
+        [3, 3, 3, 5, 5, 6],
+    ),
+    ("sum", "sum(order_number) OVER (PARTITION BY user_id ORDER BY order_id)", [1, 3, 6, 1, 3, 1]),
+]
+
+
+def select(items: str, rest: str) -> str:
+    return " ".join(["SELECT", items, rest])
+
+
+def close(found: object, expected: object) -> bool:
+    if isinstance(expected, float) and isinstance(found, float):
+        return math.isclose(found, expected, rel_tol=1e-12, abs_tol=1e-12)
+    return found == expected and isinstance(found, bool) == isinstance(expected, bool)
+
+
+# All expressions of a group run as one statement: a Spark statement takes half a second, however small.
+def test_every_portable_function_on_a_row(engine: QueryEngine, shop: Inputs) -> None:
+    items = ", ".join(expression for _, expression, _ in FUNCTIONS)
+    (found,) = rows(engine, select(items, "FROM orders WHERE order_id = 2"), shop)
+    wrong = [(item[1], value) for item, value in zip(FUNCTIONS, found, strict=True) if not close(value, item[2])]
+    assert wrong == []
+
+
+def test_every_portable_date_function(engine: QueryEngine, shop: Inputs) -> None:
+    items = ", ".join(expression for _, expression, _ in DAY_FUNCTIONS)
+    found = list(zip(*rows(engine, select(items, "FROM days ORDER BY id"), shop), strict=True))
+    wrong = [
+        (item[1], values)
+        for item, values in zip(DAY_FUNCTIONS, found, strict=True)
+        if [type(value) for value in values] != [type(value) for value in item[2]] or list(values) != item[2]
+    ]
+    assert wrong == []
+
+
+def test_every_portable_aggregate(engine: QueryEngine, shop: Inputs) -> None:
+    (found,) = rows(engine, select(", ".join(item[1] for item in AGGREGATES), "FROM orders"), shop)
+    wrong = [(item[1], value) for item, value in zip(AGGREGATES, found, strict=True) if not close(value, item[2])]
+    assert wrong == []
+
+
+def test_every_portable_window(engine: QueryEngine, shop: Inputs) -> None:
+    items = ", ".join(item[1] for item in WINDOWS)
+    found = list(zip(*rows(engine, select(items, "FROM orders ORDER BY order_id"), shop), strict=True))
+    wrong = [
+        (item[1], values)
+        for item, values in zip(WINDOWS, found, strict=True)
+        if not all(close(value, wanted) for value, wanted in zip(values, item[2], strict=True))
+    ]
+    assert wrong == []
+
+
+def test_the_function_list_holds_only_what_is_tested_here() -> None:
+    tested = {item[0] for group in (FUNCTIONS, DAY_FUNCTIONS, AGGREGATES, WINDOWS) for item in group}
+    assert PORTABLE - tested == set()
+    assert PORTABLE & set(REFUSED) == set()
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_refused_functions_are_named_with_what_to_use(engine: QueryEngine, shop: Inputs, name: str) -> None:
+    with pytest.raises(QueryError, match=rf"{name}(\(\) is not in the portable dialect| differs at each run)"):
+        engine.describe(select(f"{name}(order_id)", "FROM orders"), shop)
+
+
+def test_division_follows_the_operands_types(engine: QueryEngine, shop: Inputs) -> None:
+    sql = """SELECT 7 / 2, -7 / 2, 7 / 2e0, sum(order_number) / count(*), sum(days_since_prior_order) / count(*),
+    avg(order_number) / 2, max(order_number) * 1e0 / 2, -1e0 / 0, 7 % 4 FROM orders"""
+    assert rows(engine, sql, shop) == [(3, -3, 3.5, 1, 51.0 / 6, 10 / 6 / 2, 1.5, -math.inf, 3)]
+
+
+def test_integer_division_by_zero_is_an_error(engine: QueryEngine, shop: Inputs) -> None:
+    handle = engine.start("SELECT order_id / (order_number - 1) FROM orders", shop)
+    with pytest.raises(QueryError, match="division by zero"):
+        list(handle.batches())
+    assert handle.state is QueryState.FAILED
+
+
+def test_decimal_division_is_refused(engine: QueryEngine, shop: Inputs) -> None:
+    with pytest.raises(QueryError, match="divides decimals"):
+        engine.describe("SELECT order_number / 2.0 FROM orders", shop)
+
+
+def test_like_between_in_and_distinct_from(engine: QueryEngine, shop: Inputs) -> None:
+    sql = """SELECT order_id FROM orders WHERE eval_set LIKE 'pri%' AND order_id BETWEEN 1 AND 4
+    AND order_number IN (1, 2) AND order_dow IS DISTINCT FROM 3 ORDER BY order_id"""
+    assert rows(engine, sql, shop) == [(1,), (4,)]
+
+
+def test_unnest_an_array(engine: QueryEngine, shop: Inputs) -> None:
+    sql = "SELECT order_id, n FROM orders CROSS JOIN UNNEST(ARRAY[1, 2]) AS u(n) WHERE order_id = 1 ORDER BY n"
+    assert rows(engine, sql, shop) == [(1, 1), (1, 2)]
+
+
+def test_an_ibis_expression_gives_the_same_rows(engine: QueryEngine, shop: Inputs) -> None:
+    orders = ibis.table(ibis.Schema.from_pyarrow(ORDERS.schema), name="orders", database="shop")
+    expression = (
+        orders.group_by("user_id")
+        .agg(n=orders.count(), half=orders.order_number.sum() / 2, last=orders.order_number.max())
+        .order_by("user_id")
+    )
+    assert rows(engine, expression, shop) == [(1, 3, 3.0, 3), (2, 2, 1.5, 2), (3, 1, 0.5, 1)]
+    assert engine.describe(expression, shop).names == ["user_id", "n", "half", "last"]
+
+
+def test_written_files_hold_the_wanted_columns_and_field_ids(engine: QueryEngine, shop: Inputs, tmp_path: Path) -> None:
+    wanted = pa.schema(
+        [
+            pa.field("user_id", pa.string(), metadata={"PARQUET:field_id": "4"}),
+            pa.field("n", pa.int32(), metadata={"PARQUET:field_id": "2"}),
+        ]
+    )
+    files = engine.write("SELECT count(*) AS n, user_id FROM orders GROUP BY user_id", shop, str(tmp_path), wanted)
+    assert sum(file.rows for file in files) == 3
+    assert all(file.bytes == Path(file.uri).stat().st_size for file in files)
+    stored = pq.read_schema(files[0].uri)
+    assert [(field.name, field.type, field.metadata[b"PARQUET:field_id"]) for field in stored] == [
+        ("user_id", pa.string(), b"4"),
+        ("n", pa.int32(), b"2"),
+    ]
+    back = Scan("shop.n", "parquet", tuple(files), wanted)
+    assert rows(engine, "SELECT * FROM n ORDER BY user_id", {"shop.n": back}) == [("1", 3), ("2", 2), ("3", 1)]
+
+
+def test_write_refuses_other_columns_than_wanted(engine: QueryEngine, shop: Inputs, tmp_path: Path) -> None:
+    wanted = pa.schema([("user_id", pa.int64()), ("m", pa.int64())])
+    with pytest.raises(QueryError, match="lacks m and has n too many"):
+        engine.write("SELECT user_id, 1 AS n FROM orders", shop, str(tmp_path), wanted)
+
+
+def test_an_empty_result_writes_no_file_and_reads_as_no_rows(engine: QueryEngine, shop: Inputs, tmp_path: Path) -> None:
+    assert engine.write("SELECT * FROM orders WHERE false", shop, str(tmp_path)) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    empty = {"shop.none": Scan("shop.none", "parquet", (), ORDERS.schema)}
+    assert rows(engine, "SELECT count(*), max(eval_set) FROM none", empty) == [(0, None)]
+
+
+def test_a_column_added_later_is_null_in_older_files(engine: QueryEngine, tmp_path: Path) -> None:
+    schema = pa.schema([("a", pa.int64()), ("b", pa.string()), ("c", pa.float64())])
+    scan = parquet(
+        tmp_path, "grown", pa.table({"a": pa.array([1], pa.int32())}), pa.table({"b": ["x"], "a": [2]}), schema=schema
+    )
+    assert rows(engine, "SELECT * FROM grown ORDER BY a", {"shop.grown": scan}) == [(1, None, None), (2, "x", None)]
+
+
+CSV_SCHEMA = pa.schema([("id", pa.int64()), ("name", pa.string()), ("price", pa.float64())])
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "encoding", "compression"), [(",", "utf-8", "none"), ("|", "latin-1", "none"), (";", "utf-8", "gzip")]
+)
+def test_csv_is_read_as_its_parameters_say(
+    engine: QueryEngine, tmp_path: Path, delimiter: str, encoding: str, compression: str
+) -> None:
+    import gzip
+
+    lines = ["id,name,price", '1,"Bündel, groß",2.5', '2,"says ""hi""",', '3,"two\nlines",0.1', "4,,7"]
+    text = "\n".join(lines) + "\n"
+    if delimiter != ",":
+        text = text.replace("id,name,price", f"id{delimiter}name{delimiter}price")
+        for number in "1234":
+            text = text.replace(f"\n{number},", f"\n{number}{delimiter}")
+        for price in ("2.5", "", "0.1"):
+            text = text.replace(f'",{price}\n', f'"{delimiter}{price}\n')
+        text = text.replace(",7\n", f"{delimiter}7\n")
+    data = text.encode(encoding)
+    path = tmp_path / ("t.csv.gz" if compression == "gzip" else "t.csv")
+    path.write_bytes(gzip.compress(data) if compression == "gzip" else data)
+    scan = Scan(
+        "landing.t",
+        "csv",
+        (file_of(path),),
+        CSV_SCHEMA,
+        None,
+        {
+            "delimiter": delimiter,
+            "quote": '"',
+            "skip.header.line.count": "1",
+            "encoding": encoding,
+            "compression": compression,
+        },
+    )
+    assert rows(engine, "SELECT * FROM landing.t ORDER BY id", {"landing.t": scan}) == [
+        (1, "Bündel, groß", 2.5),
+        (2, 'says "hi"', None),
+        (3, "two\nlines", 0.1),
+        (4, None, 7.0),
+    ]
+
+
+def test_csv_value_of_the_wrong_type_is_an_error(engine: QueryEngine, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("1,a,2.5\nx,b,1\n")
+    scan = Scan("landing.t", "csv", (file_of(path),), CSV_SCHEMA, None, {"delimiter": ","})
+    handle = engine.start("SELECT sum(id) FROM landing.t", {"landing.t": scan})
+    with pytest.raises((QueryError, InputError)):
+        list(handle.batches())
+
+
+def test_partition_values_come_from_the_folders(engine: QueryEngine, tmp_path: Path) -> None:
+    files, partitions = [], {}
+    for day, ids in (("2024-01-01", "1\n2\n"), ("2024-01-02", "3\n"), ("__HIVE_DEFAULT_PARTITION__", "4\n")):
+        folder = tmp_path / f"day={day}"
+        folder.mkdir()
+        path = folder / "part.csv"
+        path.write_text(ids)
+        files.append(file_of(path))
+        partitions[str(path)] = {"day": day}
+    schema = pa.schema([("id", pa.int64()), ("day", pa.date32())])
+    scan = Scan("landing.t", "csv", tuple(files), schema, None, {"delimiter": ","}, partitions)
+    sql = "SELECT day, count(*) FROM landing.t GROUP BY day ORDER BY day"
+    assert rows(engine, sql, {"landing.t": scan}) == [(dt.date(2024, 1, 1), 2), (dt.date(2024, 1, 2), 1), (None, 1)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "line", "column", "message"),
+    [
+        ("SELECT\n  order_idd FROM orders", 2, 3, "no column order_idd"),
+        ("SELECT order_id\nFROM\n", 2, 1, "cannot be read"),
+        ("SELECT fooo(1)", 1, 8, "no function fooo"),
+        ("SELECT *\nFROM read_csv('x')", 2, 6, "cannot stand in FROM|no function read_csv"),
+    ],
+)
+def test_errors_point_into_the_statement(
+    engine: QueryEngine, shop: Inputs, sql: str, line: int, column: int, message: str
+) -> None:
+    with pytest.raises(QueryError, match=message) as caught:
+        engine.describe(sql, shop)
+    assert caught.value.line == line
+    assert caught.value.column == column
+
+
+def test_an_unknown_table_names_the_inputs(engine: QueryEngine, shop: Inputs) -> None:
+    with pytest.raises(NotFoundError, match=r"no table ordrs .*shop\.orders"):
+        engine.describe("SELECT 1 FROM ordrs", shop)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE orders",
+        "COPY orders TO 'x'",
+        "ATTACH 'x' AS y",
+        "SET threads = 1",
+        "PRAGMA version",
+        "INSERT INTO orders SELECT 1",
+        "SELECT 1; SELECT 2",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM glob('/*')",
+        "SELECT * FROM read_parquet('/x')",
+        "SELECT read_text('/etc/passwd')",
+        "SELECT * FROM information_schema.tables",
+        "SELECT getenv('HOME')",
+        "SELECT java_method('java.lang.System', 'exit', 0)",
+    ],
+)
+def test_only_selects_over_the_given_tables_run(engine: QueryEngine, shop: Inputs, sql: str) -> None:
+    with pytest.raises((QueryError, NotFoundError)):
+        engine.describe(sql, shop)
+
+
+def test_scan_limit_refuses_before_running(engine: QueryEngine, shop: Inputs) -> None:
+    with pytest.raises(QueryError, match=r"would read .* bytes and its limit is 10"):
+        engine.start("SELECT count(*) FROM orders", shop, limits=Limits(scan_bytes=10))
+
+
+def test_a_result_is_read_once_and_a_cancelled_one_not_at_all(engine: QueryEngine, shop: Inputs) -> None:
+    handle = engine.start("SELECT order_id FROM orders", shop)
+    assert sum(batch.num_rows for batch in handle.batches()) == 6
+    with pytest.raises(QueryError, match="read once"):
+        list(handle.batches())
+    handle = engine.start("SELECT order_id FROM orders", shop)
+    handle.cancel()
+    assert handle.state is QueryState.CANCELLED
+    with pytest.raises(QueryError):
+        list(handle.batches())
+
+
+def test_a_query_beyond_its_seconds_is_stopped(engine: QueryEngine, shop: Inputs) -> None:
+    wide = ", ".join(f"orders o{number}" for number in range(16))
+    handle = engine.start(select("sum(o1.order_id * o15.order_id)", f"FROM {wide}"), shop, limits=Limits(seconds=1))
+    with pytest.raises(QueryError, match="longer than its limit of 1 seconds"):
+        list(handle.batches())
+    assert handle.state is QueryState.FAILED
