@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from nextbasket.catalog.base import ICEBERG, CommitMode, DataFile, TableDefinition
 from nextbasket.catalog.local import LocalCatalog
 from nextbasket.catalog.types import columns_of
+from nextbasket.features.baseline import BASELINE_FEATURES
 from nextbasket.lake.local import LocalLake
-from nextbasket.model.definition import BASELINE_FEATURES
 from nextbasket.query.duckdb import DuckDBEngine
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -1,32 +1,10 @@
-"""What the models are: their features, their parameters, how they stop growing and when they say "likely"."""
+"""What the models are: which features they take, their parameters, how they stop growing and when they say "likely"."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from nextbasket.errors import NotFoundError
-
-BASELINE_FEATURES: tuple[str, ...] = (
-    "up_orders",
-    "user_mean_days_since_prior",
-    "user_period",
-    "user_distinct_products",
-    "user_reorder_ratio",
-    "user_total_products",
-    "up_average_cart_position",
-    "up_first_order",
-    "user_orders",
-    "up_last_order",
-    "prod_orders",
-    "prod_reorder_probability",
-    "prod_reorder_times",
-    "prod_reorder_ratio",
-    "user_average_basket",
-    "up_order_rate",
-    "up_orders_since_last_order",
-    "up_order_rate_since_first_order",
-)
-"""The 18 features of the baseline, in the order a line without header has them."""
 
 FREQUENCY = "up_order_rate"
 """The feature by which the frequency ranking sorts: the share of the shopper's orders that held the product."""

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nextbasket.errors import InputError, ModelError
-from nextbasket.model.definition import BASELINE_FEATURES, ModelDefinition
+from nextbasket.features.baseline import BASELINE_FEATURES
+from nextbasket.model.definition import ModelDefinition
 from nextbasket.model.inputs import FEATURES, FINAL_FEATURES, LINES, ORDERS, ModelInputs
 from nextbasket.model.split import Part, Split
 from nextbasket.progress import Progress, silent

@@ -151,4 +151,8 @@ def stop_with_parent() -> None:
 if __name__ == "__main__":
     if os.environ.get("NEXTBASKET_STOP_WITH_STDIN") == "1":
         threading.Thread(target=stop_with_parent, daemon=True).start()
-    main(sys.argv[1:], dict(os.environ))
+    try:
+        main(sys.argv[1:], dict(os.environ))
+    except xgboost.core.XGBoostError as fault:
+        # The first line says what is wrong; the rest are addresses inside the library.
+        raise SystemExit(f"XGBoost: {str(fault).strip().splitlines()[0]}") from fault
