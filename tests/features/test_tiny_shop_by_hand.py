@@ -118,9 +118,7 @@ def test_export_is_lines_of_18_values_without_header(shop: Shop, tmp_path: Path)
     path = tmp_path / "features.csv"
     assert shop.job.export("training", path) == 8
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert lines[0] == (
-        "3,7,14,4,0.6,7,1.3333333333333333,1,3,3,5,1,2.5,0.6,2.3333333333333335,1,0,1"
-    )
+    assert lines[0] == ("3,7,14,4,0.6,7,1.3333333333333333,1,3,3,5,1,2.5,0.6,2.3333333333333335,1,0,1")
     assert lines[6] == "1,,,2,,2,1,1,1,1,3,0.5,1.5,0.3333333333333333,2,1,0,1"
 
 

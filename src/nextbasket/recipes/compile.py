@@ -11,7 +11,7 @@ from ibis.common.exceptions import IbisError
 
 from nextbasket.errors import RecipeError
 from nextbasket.recipes.conditions import holds
-from nextbasket.recipes.parameters import Kind, ValueFault, nearest
+from nextbasket.recipes.parameters import Kind, ValueFault, nearest, sentence
 from nextbasket.recipes.parse import Recipe, Step
 from nextbasket.recipes.registry import Conditions
 
@@ -46,7 +46,7 @@ def compile(recipe: Recipe, table: ir.Table, secondary: Mapping[str, ir.Table] |
             try:
                 current = _applied(step, current, secondary or {})
             except (ValueFault, IbisError, SignatureValidationError) as error:
-                found = [_sentence(error)]
+                found = [sentence(str(error))]
         if found:
             faults += [f"step {step.number} ({step.operation}): {text}" for text in found if text]
             if not step.action.form.keeps_rows or step.operation == "RENAME":
@@ -141,8 +141,3 @@ def no_column(name: str, table: ir.Table) -> str:
     near = nearest(name, table.columns)
     hint = f"did you mean {near!r}?" if near else f"allowed is one of {', '.join(table.columns)}."
     return f"there is no column {name!r}; {hint}"
-
-
-def _sentence(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if text.endswith((".", "?")) else f"{text}."

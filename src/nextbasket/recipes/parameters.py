@@ -79,6 +79,12 @@ def nearest(name: str, known: Sequence[str], *, likeness: float = 0.6) -> str | 
     return by_folded[found[0]] if found else None
 
 
+def sentence(text: str) -> str:
+    """Return a text on one line that ends like a sentence."""
+    joined = " ".join(text.split())
+    return joined if joined.endswith((".", "?")) else f"{joined}."
+
+
 def _shown(raw: Any) -> str:
     text = raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False, default=str)
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -13,7 +13,7 @@ from nextbasket.errors import RecipeError
 from nextbasket.recipes.actions import ACTIONS
 from nextbasket.recipes.conditions import CONDITIONS, WITHOUT_VALUE, Condition
 from nextbasket.recipes.operations import ALSO_NAMED, FAMILY_OF
-from nextbasket.recipes.parameters import Parameter, ValueFault, nearest, typed
+from nextbasket.recipes.parameters import Parameter, ValueFault, nearest, sentence, typed
 from nextbasket.recipes.registry import Action, Conditions
 
 MAXIMUM_STEPS = 500
@@ -162,7 +162,7 @@ def _parameters(where: str, action: Action, given: Mapping[str, Any], reading: _
         try:
             found[parameter.name] = typed(parameter, raw)
         except ValueFault as fault:
-            reading.faults.append(f"{where}: {parameter.name}: {fault}.")
+            reading.faults.append(sentence(f"{where}: {parameter.name}: {fault}"))
             found[parameter.name] = None
     for key in unknown:
         absent = [item.name for item in form.parameters if item.name not in found]

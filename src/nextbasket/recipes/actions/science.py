@@ -80,7 +80,7 @@ def _value(raw: Any, numbers: bool, place: str) -> Any:
     try:
         return typed(Parameter(place, kind), raw)
     except ValueFault as fault:
-        raise ValueFault(f"{place}: {fault}.") from fault
+        raise ValueFault(f"{place}: {fault}") from fault
 
 
 def _comparable(column: ir.Value, texts: tuple[str, ...]) -> tuple[ir.Value, dict[str, Any]]:
