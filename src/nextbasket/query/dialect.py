@@ -107,6 +107,14 @@ def parse(text: str) -> exp.Expr:
     return trees[0]
 
 
+def parse_query(text: str) -> exp.Expr:
+    """Parse one SELECT (WITH, VALUES and set operations included), not yet checked; raises QueryError."""
+    tree = parse(text)
+    if not isinstance(tree, exp.Query | exp.Values):
+        raise QueryError(f"only SELECT can run here, not {_kind(tree)}.")
+    return tree
+
+
 def parse_select(text: str, functions: Collection[str] = ()) -> Statement:
     """Parse and check one SELECT (WITH, VALUES and set operations included).
 
@@ -114,7 +122,7 @@ def parse_select(text: str, functions: Collection[str] = ()) -> Statement:
     """
     registered = {name.lower() for name in functions}
     _refuse_known(text, registered)
-    statement = Statement(text, parse(text))
+    statement = Statement(text, parse_query(text))
     check(statement, registered)
     return statement
 
@@ -122,8 +130,6 @@ def parse_select(text: str, functions: Collection[str] = ()) -> Statement:
 def check(statement: Statement, functions: Collection[str] = ()) -> None:
     """Raise QueryError for the first thing in the statement that the portable dialect does not hold."""
     tree = statement.tree
-    if not isinstance(tree, exp.Query | exp.Values):
-        raise QueryError(f"only SELECT can run here, not {_kind(tree)}.")
     for node in tree.walk():
         if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
             name = node.this.name or node.this.key

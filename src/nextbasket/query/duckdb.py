@@ -302,8 +302,12 @@ class _Session:
         return f"SELECT {columns} FROM ({sql}) AS result({', '.join(inner)})"  # noqa: S608 (built from quoted parts)
 
     def _describe(self, sql: str) -> pa.Schema:
+        relation = self._connection.sql(sql)
         empty: pa.Table = self._connection.sql(f"SELECT * FROM ({sql}) LIMIT 0").to_arrow_table()  # noqa: S608 (own text)
-        return empty.schema
+        # Around a subquery DuckDB numbers columns that share a name; the statement's own names count.
+        return pa.schema(
+            [field.with_name(str(name)) for field, name in zip(empty.schema, relation.columns, strict=True)]
+        )
 
     def stream(self) -> Iterator[pa.RecordBatch]:
         """Yield the result's batches."""

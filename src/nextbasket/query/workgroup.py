@@ -87,7 +87,7 @@ class Workgroup:
         given = {name.lower(): scan for name, scan in (overrides or {}).items()}
         if isinstance(query, str):
             text = query
-            tables = dialect.Statement(text, dialect.parse(text)).tables
+            tables = dialect.Statement(text, dialect.parse_query(text)).tables
         else:
             text = ""
             keys = expression_tables(query)
@@ -167,6 +167,8 @@ class Workgroup:
         query's own, ``partition_by`` counts where the table is made. A run id that already committed to the table
         returns its snapshot and runs nothing.
         """
+        if "." not in table:
+            raise UsageError(f"a table to write is named database.table, not {table!r}.")
         earlier = self._committed(table, run_id)
         if earlier is not None:
             return earlier
@@ -196,8 +198,6 @@ class Workgroup:
     def _define(self, table: str, schema: pa.Schema, partition_by: Sequence[str]) -> tuple[str, ...]:
         """Make or change the table; returns the columns it is partitioned by."""
         database, _, name = table.rpartition(".")
-        if not database:
-            raise UsageError(f"a table to write is named database.table, not {table!r}.")
         columns = columns_of(pa.schema([field.with_name(field.name.lower()) for field in schema]))
         try:
             stored = self._catalog.table(table)
@@ -379,7 +379,8 @@ def save(handle: QueryHandle, path: Path, format: str) -> int:
     except OSError as error:
         raise HomeError(f"cannot write {path}: {error.strerror or error}.") from error
     finally:
-        part.unlink(missing_ok=True)
+        if part.exists():
+            part.unlink()
     return rows
 
 
