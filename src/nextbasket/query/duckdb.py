@@ -332,9 +332,7 @@ class _Session:
             f"CAST({inner[position]} AS {duckdb_type(field.type)}) AS {quoted(field.name)}"
             for field, position in zip(target, columns, strict=True)
         )
-        tree = self.prepared.statement.tree if self.prepared.statement is not None else None
-        # Ibis keeps no outer ORDER BY apart from its other nesting: take it as ordered whenever it sorts.
-        in_order = dialect.ordered(tree) if tree is not None else "ORDER BY" in self._sql
+        in_order = self.prepared.ordered
         options = _copy_options(target, format, partition_by, in_order)
         wanted = f"SELECT {selected} FROM ({self._sql}) AS result({', '.join(inner)})"  # noqa: S608 (quoted above)
         goal = str(folder) if "PARTITION_BY" in options or "FILE_SIZE" in options else str(folder / f"data_0.{format}")

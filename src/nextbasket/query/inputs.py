@@ -36,6 +36,16 @@ class Prepared:
         """The size of all files it reads."""
         return sum(file.bytes for scan in self.scans.values() for file in scan.files)
 
+    @property
+    def ordered(self) -> bool:
+        """Whether the result has an order of its own."""
+        if self.expression is None:
+            return self.tree is not None and dialect.ordered(self.tree)
+        node = self.expression.op()
+        while isinstance(node, ops.Project | ops.Limit | ops.Filter):
+            node = node.parent
+        return isinstance(node, ops.Sort)
+
     def refuse_beyond(self, limits: Limits) -> None:
         """Raise QueryError when the query would read more bytes than allowed."""
         if limits.scan_bytes is not None and self.bytes > limits.scan_bytes:
