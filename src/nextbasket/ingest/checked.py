@@ -7,6 +7,7 @@ from functools import reduce
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+from sqlglot import exp
 
 from nextbasket.catalog.base import DataFile, Scan
 from nextbasket.grocery.tables import LayoutTable
@@ -76,17 +77,17 @@ class Checker:
 
     def write(self, staged: Staged, folder: str, known_orders: "Orders | None" = None) -> CheckedRows:
         """Check staged files and write the result into a fresh folder; ``known_orders`` are those lines may name."""
-        parts = [checked(staged.table, unbound(direct.scan), file=direct.number) for direct in staged.direct]
+        parts = [checked(staged.table, direct.scan, file=direct.number) for direct in staged.direct]
         inputs = {direct.scan.table: direct.scan for direct in staged.direct}
         if staged.cut is not None:
-            parts.append(checked(staged.table, unbound(staged.cut)))
+            parts.append(checked(staged.table, staged.cut))
             inputs[staged.cut.table] = staged.cut
         return self.write_rows(staged.table, parts, inputs, folder, known_orders)
 
     def write_rows(
         self,
         table: LayoutTable,
-        parts: Sequence[ir.Table],
+        parts: Sequence[exp.Select],
         inputs: Inputs,
         folder: str,
         known_orders: "Orders | None" = None,
@@ -95,11 +96,11 @@ class Checker:
         schema = checked_schema(table)
         files: Sequence[DataFile] = ()
         if parts:
-            rows = reduce(lambda one, other: one.union(other), parts)
+            rows: exp.Query = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
             if known_orders is not None:
-                rows = _with_unknown_marked(rows, known_orders.ids())
+                rows = _with_unknown_marked(rows, schema.names, known_orders)
                 inputs = {**inputs, **known_orders.inputs}
-            files = self._engine.write(rows, inputs, folder, schema)
+            files = self._engine.write(rows.sql(dialect="athena"), inputs, folder, schema)
         return self._counted(table, Scan(f"staged.{table.name}_checked", "parquet", tuple(files), schema))
 
     def _counted(self, table: LayoutTable, scan: Scan) -> CheckedRows:
@@ -198,6 +199,18 @@ class Orders:
             found[self.new.scan.table] = self.new.scan
         return found
 
+    def select(self) -> exp.Query:
+        """Return the ids as ``known_order``, each once, as text."""
+        column = "CAST(order_id AS varchar) AS known_order"
+        parts: list[exp.Select] = []
+        if self.shop is not None:
+            parts.append(exp.select(column, dialect="athena").from_(exp.to_table(self.shop.table, dialect="athena")))
+        if self.new is not None:
+            new = exp.select(column, dialect="athena").from_(exp.to_table(self.new.scan.table, dialect="athena"))
+            parts.append(new.where(f"{REASON} IS NULL AND {DROPPED} IS NULL").distinct())
+        # The shop's own orders are each there once already.
+        return parts[0] if len(parts) == 1 else exp.union(*parts)
+
     def ids(self, kind: str = "string") -> ir.Table:
         """Return the ids as ``known_order``, each once, as text or as ``int64``."""
         parts = []
@@ -215,13 +228,12 @@ def is_integer(text: ir.StringValue) -> ir.BooleanValue:
     return (text.try_cast("int64").cast("string") == text).fill_null(False)
 
 
-def _with_unknown_marked(rows: ir.Table, known: ir.Table) -> ir.Table:
-    joined = rows.left_join(known, rows.order_id == known.known_order)
-    reason = ibis.cases(
-        (rows[REASON].notnull(), rows[REASON]),
-        (
-            rows[DROPPED].isnull() & known.known_order.isnull(),
-            ibis.literal("there is no order with the order_id '") + rows.order_id + "'",
-        ),
+def _with_unknown_marked(rows: exp.Query, names: Sequence[str], known: Orders) -> exp.Select:
+    unknown = f"{DROPPED} IS NULL AND known_order IS NULL"
+    message = "'there is no order with the order_id ''' || rows.order_id || ''''"
+    reason = f"CASE WHEN {REASON} IS NOT NULL THEN {REASON} WHEN {unknown} THEN {message} END"
+    columns = [f"{reason} AS {REASON}" if name == REASON else f"rows.{name} AS {name}" for name in names]
+    joined = exp.select(*columns, dialect="athena").from_(rows.subquery("rows"))
+    return joined.join(
+        known.select().subquery("known"), on="rows.order_id = known.known_order", join_type="left", dialect="athena"
     )
-    return joined.select(**{name: reason if name == REASON else rows[name] for name in rows.columns})

@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from nextbasket.catalog.base import CommitMode, DataFile, Scan
+from nextbasket.catalog.base import Catalog, CommitMode, DataFile, Scan
 from nextbasket.definitions.store import Definitions
 from nextbasket.errors import InputError
 from nextbasket.grocery.tables import LAYOUT, ORDER_PRODUCTS, ORDERS, LayoutTable
@@ -26,7 +26,7 @@ from nextbasket.ingest.mapping import SUMMARY, SourceFile, mapping_of, mapping_t
 from nextbasket.ingest.mapping import Mapping as TableMapping
 from nextbasket.ingest.quarantine import Quarantine
 from nextbasket.ingest.records import LINE, REASON
-from nextbasket.ingest.shop import DATABASE, IngestCatalog, PendingCommit, Shop, unbound
+from nextbasket.ingest.shop import DATABASE, PendingCommit, Shop, unbound
 from nextbasket.ingest.staging import Counted, Staged, Stager
 from nextbasket.lake.base import FileRef, Lake
 from nextbasket.progress import Progress, silent
@@ -46,7 +46,7 @@ class Loader:
     def __init__(
         self,
         lake: Lake,
-        catalog: IngestCatalog,
+        catalog: Catalog,
         workgroup: Workgroup,
         definitions: Definitions,
         *,
@@ -105,7 +105,7 @@ class _Load:
     def __init__(
         self,
         lake: Lake,
-        catalog: IngestCatalog,
+        catalog: Catalog,
         workgroup: Workgroup,
         definitions: Definitions,
         direct_from: int,
@@ -254,9 +254,7 @@ class _Load:
         schema = self._engine.describe(mapping.sql, inputs)
         made = Scan(f"staged.{table.layout.name}_mapped", "parquet", tuple(files), schema)
         produced = sum(file.rows for file in files)
-        rows = unbound(made)
-        rows = rows.rename({name.lower(): name for name in rows.columns if name != name.lower()})
-        number: ir.Value | int = 0
+        paths: list[str] = []
         if table.layout.name == _LINES:
             delivered = self._source_rows(mapping, inputs)
             if produced != sum(delivered):
@@ -264,10 +262,10 @@ class _Load:
                     f"{mapping.where} returns {produced:,} rows for the {sum(delivered):,} rows of its source: it must "
                     "return one row for each, with a dropped_reason where a line is left out."
                 )
-            if PATH in rows.columns:
-                number = rows[PATH].cases(*[(file.ref.uri, at) for at, file in enumerate(mapping.files)], else_=-1)
+            if PATH in schema.names:
+                paths = [file.ref.uri for file in mapping.files]
             table.counted = tuple(Counted(count) for count in delivered)
-        part = checked(table.layout, rows, file=number)
+        part = checked(table.layout, made, files=paths)
         return self._checker.write_rows(table.layout, [part], {made.table: made}, self._folder(), orders)
 
     def _source_rows(self, mapping: TableMapping, inputs: Mapping[str, Scan]) -> list[int]:
@@ -389,13 +387,13 @@ class _Load:
         ids = {}
         changed = set()
         for table in self._tables.values():
-            for column in table.layout.columns:
-                if column.kind != "id":
+            for rule in table.layout.columns:
+                if rule.kind != "id":
                     continue
-                kinds = stored.get(column.name, set())
-                ids[column.name] = "string" if column.name in text or "string" in kinds else "bigint"
-                if ids[column.name] == "string" and "bigint" in kinds:
-                    changed.add(column.name)
+                kinds = stored.get(rule.name, set())
+                ids[rule.name] = "string" if rule.name in text or "string" in kinds else "bigint"
+                if ids[rule.name] == "string" and "bigint" in kinds:
+                    changed.add(rule.name)
         for name, table in self._tables.items():
             # A mapped table is written anew, but its definition cannot change its types.
             if table.mapped and table.new:

@@ -3,7 +3,8 @@
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO, cast
+from itertools import groupby
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,13 @@ from nextbasket.lake.base import Lake, Zone
 DATABASE = "quarantine"
 """The database of quarantined lines, read in place; its tables are named as those of ``shop``."""
 
-_SCHEMA = pa.schema([("file", pa.string()), ("line", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
+_FIELDS: list[tuple[str, pa.DataType]] = [
+    ("file", pa.string()),
+    ("line", pa.int64()),
+    ("reason", pa.string()),
+    ("raw", pa.string()),
+]
+_SCHEMA = pa.schema(_FIELDS)
 
 
 class Quarantine:
@@ -35,46 +42,22 @@ class Quarantine:
         Returns the quarantine key by file number.
         """
         written: dict[int, str] = {}
-        current: int | None = None
-        spool: BinaryIO | None = None
-        writer: pa_csv.CSVWriter | None = None
-        for batch in batches:
-            numbers = batch.column(FILE)
-            for number in pc.unique(numbers).to_pylist():
-                rows = batch.filter(pc.equal(numbers, number))
-                if number != current or writer is None or spool is None:
-                    self._finish(table, current, files, writer, spool, written)
-                    current = number
-                    spool = cast(BinaryIO, tempfile.TemporaryFile())
-                    writer = pa_csv.CSVWriter(spool, _SCHEMA)
-                key = files[number][0]
-                columns = [pa.repeat(pa.scalar(f"landing/{key}"), rows.num_rows)]
-                columns += [rows.column(LINE), rows.column(REASON), rows.column(RAW)]
-                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=_SCHEMA))
-        self._finish(table, current, files, writer, spool, written)
+        for number, rows in groupby(_by_file(batches), key=lambda pair: pair[0]):
+            key, sha256 = files[number]
+            name = re.sub(r"[^A-Za-z0-9._=-]", "_", key.replace("/", "."))
+            goal = f"{table}/{name}-{sha256[:10]}.csv"
+            with tempfile.TemporaryFile() as spool:
+                with pa_csv.CSVWriter(spool, _SCHEMA) as writer:
+                    for _, batch in rows:
+                        columns: list[Any] = [pa.repeat(pa.scalar(f"landing/{key}"), batch.num_rows)]
+                        columns += [batch.column(LINE), batch.column(REASON), batch.column(RAW)]
+                        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=_SCHEMA))
+                spool.seek(0)
+                self._lake.put(Zone.QUARANTINE, goal, cast(BinaryIO, spool))
+            written[number] = goal
         if written:
             self._define(table)
         return written
-
-    def _finish(
-        self,
-        table: str,
-        number: int | None,
-        files: Mapping[int, tuple[str, str]],
-        writer: pa_csv.CSVWriter | None,
-        spool: BinaryIO | None,
-        written: dict[int, str],
-    ) -> None:
-        if number is None or writer is None or spool is None:
-            return
-        writer.close()
-        key, sha256 = files[number]
-        name = re.sub(r"[^A-Za-z0-9._=-]", "_", key.replace("/", "."))
-        spool.seek(0)
-        goal = f"{table}/{name}-{sha256[:10]}.csv"
-        self._lake.put(Zone.QUARANTINE, goal, spool)
-        spool.close()
-        written[number] = goal
 
     def _define(self, table: str) -> None:
         kinds = {"line": "bigint"}
@@ -94,3 +77,10 @@ class Quarantine:
                 },
             )
         )
+
+
+def _by_file(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    for batch in batches:
+        numbers: Any = batch.column(FILE)
+        for number in pc.unique(numbers).to_pylist():
+            yield number, batch.filter(pc.equal(numbers, number))

@@ -5,10 +5,11 @@ cannot, ``RecordReader`` cuts the file record by record, in bounded memory: a cl
 something odd line by line. A record that cannot be cut comes out with its reason; the file's other records go on.
 """
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -128,14 +129,8 @@ class RecordReader:
         self._line = 1
         self.records = 0
         self.blank = 0
-        self.schema = pa.schema(
-            [
-                (LINE, pa.int64()),
-                (RAW, pa.string()),
-                (REASON, pa.string()),
-                *((name, pa.string()) for _, name in columns),
-            ]
-        )
+        known: list[tuple[str, pa.DataType]] = [(LINE, pa.int64()), (RAW, pa.string()), (REASON, pa.string())]
+        self.schema = pa.schema(known + [(name, pa.string()) for _, name in columns])
         d = re.escape(self._delim)
         value = rb'(?>"(?:[^"\n\r]++|"")*+"|(?:[^"\n\r%b][^\n\r%b]*+)?+)' % (d, d)
         line = value + (rb"%b%b" % (d, value)) * (width - 1)
@@ -219,7 +214,7 @@ class RecordReader:
         names = [f"c{index}" for index in range(self._width)]
         kept = [names[index] for index, _ in self._columns]
         table = pa_csv.read_csv(
-            pa.BufferReader(text),
+            io.BytesIO(text),
             read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(text) + 1),
             parse_options=pa_csv.ParseOptions(
                 delimiter=self._delimiter, quote_char='"' if quoted else False, ignore_empty_lines=False
@@ -237,7 +232,7 @@ class RecordReader:
         raw = text.decode().split("\n")[:-1]
         if "\r" in raw[0]:
             raw = [line.removesuffix("\r") for line in raw]
-        columns = [
+        columns: list[Any] = [
             pa.array(np.arange(self._line, self._line + count)),
             pa.array(raw, pa.string()),
             pa.nulls(count, pa.string()),
@@ -266,7 +261,7 @@ class RecordReader:
             used += len(raw) + 1
         self._line += at
         self.records += len(good)
-        columns = [
+        columns: list[Any] = [
             pa.array([line for line, _, _ in good], pa.int64()),
             pa.array([raw for _, raw, _ in good], pa.string()),
             pa.nulls(len(good), pa.string()),
@@ -276,7 +271,7 @@ class RecordReader:
         return pa.concat_tables([table, self._faulty(faulty)]), used
 
     def _cut(self, lines: Sequence[bytes], at: int, *, final: bool) -> tuple[int, list[str] | None, str] | None:
-        """Cut the record that begins at a line: (lines taken, fields or None if blank, reason); None: more is needed."""
+        """Cut the record that begins at a line: (lines taken, fields, None if blank, reason); None: read on first."""
         line = lines[at].removesuffix(b"\r")
         if not line.strip():
             return 1, None, ""
@@ -337,7 +332,7 @@ class RecordReader:
 
     def _faulty(self, found: Sequence[tuple[int, str, bytes]]) -> pa.Table:
         self.records += len(found)
-        columns = [
+        columns: list[Any] = [
             pa.array([line for line, _, _ in found], pa.int64()),
             pa.array([_shown(raw) for _, _, raw in found], pa.string()),
             pa.array([reason for _, reason, _ in found], pa.string()),

@@ -2,27 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from nextbasket.catalog.base import ICEBERG, Catalog, Column, CommitMode, DataFile, Scan, TableDefinition
-from nextbasket.catalog.ledger import IngestedFile
 from nextbasket.errors import NotFoundError
-from nextbasket.ingest.content import State
 
 DATABASE = "shop"
 """The database of typed tables."""
-
-
-class IngestCatalog(Catalog, State, Protocol):
-    """What ingest needs of a catalog beyond the port: its ledger and its small state."""
-
-    def ledger(self, table: str | None = None) -> list[IngestedFile]:
-        """Return every file content ever loaded, into one table if named, oldest first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +29,7 @@ class PendingCommit:
 class Shop:
     """Reads and commits tables of the database ``shop``; names are given without it."""
 
-    def __init__(self, catalog: IngestCatalog) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
     def columns(self, table: str) -> dict[str, str]:

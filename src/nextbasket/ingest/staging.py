@@ -6,6 +6,7 @@ one Parquet file of texts for each table, with file, line, raw text and the reas
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -151,7 +152,7 @@ class Stager:
                 for batch in pq.ParquetFile(stream).iter_batches(_BATCH_ROWS, columns=wanted):
                     given = {name: batch.column(delivery.names[at]) for name, at in delivery.columns.items()}
                     texts = {name: _as_text(values) for name, values in given.items()}
-                    filled = [pc.fill_null(values, "") for values in texts.values()]
+                    filled: list[Any] = [pc.fill_null(values, "") for values in texts.values()]
                     yield pa.table(
                         {
                             LINE: pa.array(range(row, row + batch.num_rows), pa.int64()),
@@ -167,7 +168,7 @@ class Stager:
             ) from error
 
 
-def _as_text(values: pa.Array) -> pa.Array:
+def _as_text(values: Any) -> Any:
     kind = values.type
     if pa.types.is_boolean(kind):
         return values.cast(pa.int8()).cast(pa.string())
@@ -188,15 +189,9 @@ class _RecordWriter:
 
     def __init__(self, uri: str, columns: Sequence[str]) -> None:
         self._uri = uri
-        self._schema = pa.schema(
-            [
-                (FILE, pa.int64()),
-                (LINE, pa.int64()),
-                (RAW, pa.string()),
-                (REASON, pa.string()),
-                *((name, pa.string()) for name in columns),
-            ]
-        )
+        sources: list[tuple[str, pa.DataType]] = [(FILE, pa.int64()), (LINE, pa.int64()), (RAW, pa.string())]
+        sources.append((REASON, pa.string()))
+        self._schema = pa.schema(sources + [(name, pa.string()) for name in columns])
         self._writer = pq.ParquetWriter(uri, self._schema, compression="zstd", compression_level=1)
         self._pending: list[pa.Table] = []
         self._rows = 0
