@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from nextbasket.model.scored_rows import scored_rows
 from nextbasket.model.split import Part, Split
 from nextbasket.model.training_set import FeatureChoice, feature_matrix, labelled
 
-from .conftest import TrainedShop
+from .conftest import TrainedShop, training_inputs
+from .shop import fill, open_shop
 
 
 def test_figures_equal_scikit_learn_on_the_held_out_shoppers(trained: TrainedShop) -> None:
@@ -64,6 +66,21 @@ def test_same_seed_gives_the_same_evaluation(trained: TrainedShop) -> None:
 def test_another_split_is_refused(trained: TrainedShop) -> None:
     with pytest.raises(ModelError, match="another split"):
         evaluate(trained.inputs, trained.registry, [trained.final], Split(seed=1))
+
+
+def test_too_few_held_out_shoppers_are_not_measured(trained: TrainedShop, tmp_path: Path) -> None:
+    shop = open_shop(tmp_path)
+    fill(shop, shoppers=3)  # sha256 puts none of 1, 2, 3 into the held-out tenth
+    told: list[str] = []
+    found = evaluate(
+        training_inputs(shop),
+        trained.registry,
+        [trained.final],
+        trained.settings.split,
+        progress=lambda message, _: told.append(message),
+    )
+    assert (found.shoppers, found.metrics, found.leads) == (0, {}, {})
+    assert "not measured" in told[-1]
 
 
 def test_rows_are_grouped_by_shopper(trained: TrainedShop) -> None:

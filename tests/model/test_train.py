@@ -116,10 +116,20 @@ def test_shop_without_train_orders_is_refused_in_words(tmp_path: Path) -> None:
 def test_few_shoppers_train_without_early_stopping(tmp_path: Path) -> None:
     shop = open_shop(tmp_path)
     fill(shop, shoppers=60)
-    small = replace(FINAL, rounds=8)
-    card = train(small, training_inputs(shop), Registry(tmp_path / "models"), training_settings(tmp_path)).card
-    assert card.rounds == 8
+    card = train(FINAL, training_inputs(shop), Registry(tmp_path / "models"), training_settings(tmp_path)).card
+    assert card.rounds == 60
     assert card.threshold == 0.21
+
+
+@pytest.mark.slow
+def test_sample_that_teaches_nothing_becomes_all_shoppers(tmp_path: Path) -> None:
+    shop = open_shop(tmp_path)
+    fill(shop, shoppers=60)
+    registry = Registry(tmp_path / "models")
+    card = train(QUICK, training_inputs(shop), registry, training_settings(tmp_path), fraction=0.001).card
+    assert card.full_name == "baseline-0.1pct/1"
+    assert card.fraction == 1.0
+    assert card.counts["train"]["shoppers"] > 30
 
 
 def test_script_ends_when_its_parent_is_killed(tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ def evaluate(
 ) -> Evaluated:
     """Measure models on the held-out shoppers and write metrics and report into each one's version.
 
-    Raises ModelError when no held-out shopper has a train order, or when a model was trained with another split.
+    Where the held-out shoppers are so few that nothing can be told apart, nothing is measured: the metrics are empty.
+    Raises ModelError when a model was trained with another split.
     """
     for card in cards:
         if (card.split["seed"], card.split["held_out"]) != (split.seed, split.held_out):
@@ -66,11 +67,10 @@ def evaluate(
     predictors = {card.full_name: registry.load(card.name, card.version, threads=threads) for card in cards}
     held_out = scored_rows(inputs, split, Part.HELD_OUT, predictors, progress=progress)
     outcomes = held_out.outcomes
-    if outcomes.shoppers == 0 or not outcomes.labels.any() or outcomes.labels.all():
-        raise ModelError(
-            f"the held-out tenth has {outcomes.shoppers} shoppers with a history and a train order, and nothing to "
-            "tell apart; load more shoppers."
-        )
+    bought = int(np.count_nonzero(outcomes.labels))
+    if bought in (0, outcomes.labels.size):
+        progress(f"the held-out tenth has {outcomes.shoppers} shoppers and nothing to tell apart: not measured", 1.0)
+        return Evaluated(outcomes.shoppers, outcomes.labels.size, bought, {}, {}, tuple(cards))
     tuning = scored_rows(inputs, split, Part.VALIDATION, {})
     ranking_threshold = best_threshold(tuning.frequency, tuning.outcomes) if tuning.outcomes.shoppers else 0.5
 
@@ -94,7 +94,7 @@ def evaluate(
     evaluation = {
         "shoppers": outcomes.shoppers,
         "candidates": int(outcomes.labels.size),
-        "positives": int(np.count_nonzero(outcomes.labels)),
+        "positives": bought,
         "resamples": resamples,
         "ranking": {metric: asdict(figure) for metric, figure in peer.figures.items()},
         "ranking_threshold": ranking_threshold,
@@ -121,7 +121,7 @@ def evaluate(
     return Evaluated(
         shoppers=outcomes.shoppers,
         candidates=int(outcomes.labels.size),
-        positives=int(np.count_nonzero(outcomes.labels)),
+        positives=bought,
         metrics=metrics,
         leads=leads,
         cards=tuple(recorded),

@@ -36,6 +36,7 @@ from nextbasket.progress import Progress, silent
 _ENTRY = Path(__file__).parent / "entry"
 _ROUND = re.compile(r"^round (\d+)/(\d+)(.*)$")
 _FEW_SHOPPERS = 30
+_ROUNDS_FOR_FEW = 60
 _UNTUNED_THRESHOLD = 0.21
 
 
@@ -78,7 +79,8 @@ def train(
     """Train one model and register it as its next version; the same fingerprint returns the version that is there.
 
     ``fingerprint`` names the inputs' content; without it the tables' snapshots stand for them. Parameters, features,
-    split, seed and code always count. Raises ModelError when there is nothing to learn from or the script fails.
+    split, seed, threads and code always count. A sample too small to teach anything becomes all shoppers, as the
+    card's fraction then says. Raises ModelError when there is nothing to learn from or the script fails.
     """
     if not 0 < fraction <= 1:
         raise ModelError(f"the fraction of shoppers must be above 0 and at most 1, it is {fraction}.")
@@ -94,29 +96,19 @@ def train(
     settings.scratch.mkdir(parents=True, exist_ok=True)
     with registry.building(name) as folder, tempfile.TemporaryDirectory(dir=settings.scratch) as scratch:
         channels = Path(scratch)
-        what = f"the model '{name}'"
-        counts = {
-            "train": write_channel(
-                inputs,
-                features,
-                settings.split,
-                Part.TRAINING,
-                channels / "train",
-                fraction=fraction,
-                progress=progress,
-            )
-        }
-        require_labels(counts["train"], what)
+
+        def write(part: Part, target: Path, share: float) -> ChannelCounts:
+            return write_channel(inputs, features, settings.split, part, target, fraction=share, progress=progress)
+
+        counts = {"train": write(Part.TRAINING, channels / "train", fraction)}
+        if fraction < 1 and not counts["train"].teaches:
+            progress(f"{fraction:.0%} of the shoppers teach nothing; {name} takes all of them", None)
+            fraction = 1.0
+            shutil.rmtree(channels / "train")
+            counts = {"train": write(Part.TRAINING, channels / "train", fraction)}
+        require_labels(counts["train"], f"the model '{name}'")
         if definition.early_stopping is not None:
-            counts["validation"] = write_channel(
-                inputs,
-                features,
-                settings.split,
-                Part.VALIDATION,
-                channels / "validation",
-                fraction=fraction,
-                progress=progress,
-            )
+            counts["validation"] = write(Part.VALIDATION, channels / "validation", fraction)
         _run_script(definition, settings, channels, counts, progress)
         for made in (channels / "model").iterdir():
             shutil.move(made, folder / made.name)
@@ -127,7 +119,7 @@ def train(
             title=definition.title,
             features=features.names,
             left_out=features.left_out,
-            parameters={**definition.parameters, "num_round": definition.rounds, "seed": settings.seed},
+            parameters=_hyperparameters(definition, settings),
             rounds=rounds,
             fraction=fraction,
             split=asdict(settings.split),
@@ -145,6 +137,15 @@ def train(
     return Trained(card, new=True)
 
 
+def _hyperparameters(definition: ModelDefinition, settings: TrainingSettings) -> dict[str, float | int | str]:
+    return {
+        **definition.parameters,
+        "num_round": definition.rounds,
+        "nthread": settings.threads,
+        "seed": settings.seed,
+    }
+
+
 def _run_script(
     definition: ModelDefinition,
     settings: TrainingSettings,
@@ -153,12 +154,7 @@ def _run_script(
     progress: Progress,
 ) -> None:
     """Run entry/train.py as SageMaker does; its rounds become progress, the end of its stderr the error."""
-    hyperparameters: dict[str, float | int | str] = {
-        **definition.parameters,
-        "num_round": definition.rounds,
-        "nthread": settings.threads,
-        "seed": settings.seed,
-    }
+    hyperparameters = _hyperparameters(definition, settings)
     environment = {
         **settings.environment,
         "SM_CHANNEL_TRAIN": str(channels / "train"),
@@ -168,10 +164,12 @@ def _run_script(
         "NEXTBASKET_STOP_WITH_STDIN": "1",
     }
     validation = counts.get("validation")
-    # Fewer shoppers than this say nothing about when to stop; then all rounds are grown.
-    if validation is not None and validation.shoppers >= _FEW_SHOPPERS and validation.positives:
+    if validation is not None and validation.shoppers >= _FEW_SHOPPERS and validation.teaches:
         environment["SM_CHANNEL_VALIDATION"] = str(channels / "validation")
         hyperparameters["early_stopping_rounds"] = definition.early_stopping or 0
+    elif validation is not None:
+        # So few shoppers say nothing about when to stop, and as few to learn from are soon learned by heart.
+        hyperparameters["num_round"] = min(definition.rounds, _ROUNDS_FOR_FEW)
     command = [sys.executable, "-P", str(_ENTRY / "train.py")]
     for name, value in hyperparameters.items():
         command += [f"--{name}", str(value)]

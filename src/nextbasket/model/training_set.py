@@ -61,6 +61,11 @@ class ChannelCounts:
     positives: int
     shoppers: int
 
+    @property
+    def teaches(self) -> bool:
+        """Whether there are both bought and other candidates."""
+        return 0 < self.positives < self.rows
+
 
 def choose_features(definition: ModelDefinition, inputs: ModelInputs) -> FeatureChoice:
     """Return the columns a model uses; the final model leaves columns out that are null in every row.
