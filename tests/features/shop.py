@@ -61,6 +61,13 @@ class Shop:
         """Return a query's rows."""
         return self.workgroup.table(sql).to_pylist()
 
+    def content(self, table: str) -> list[dict[str, Any]]:
+        """Return all rows of a table, by its ids."""
+        names = self.catalog.scan(table).schema.names
+        keys = [name for name in ("user_id", "product_id", "order_id", "age", "order_dow") if name in names]
+        found = self.workgroup.table(f"SELECT * FROM {table}")  # noqa: S608 -- a name written in a test
+        return found.sort_by([(key, "ascending") for key in keys]).to_pylist()
+
     def build(self, as_of: str, run_id: str = "run") -> None:
         """Run the recipes and the joins of one build."""
         self.job.prepare(as_of, f"{run_id}-prepare")

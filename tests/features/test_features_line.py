@@ -1,5 +1,7 @@
 """A features line: the published page's 18 values, in its order, and what the feature table makes of their parts."""
 
+from pathlib import Path
+
 import pytest
 
 from nextbasket.definitions.store import DefinitionKind, Definitions
@@ -23,11 +25,11 @@ def test_the_published_line_reads_and_writes_the_same_values() -> None:
     assert parse_features_line(features_line(values)) == values
 
 
-def test_the_feature_table_derives_the_published_values_from_their_parts(tmp_path) -> None:
+def test_the_feature_table_derives_the_published_values_from_their_parts(tmp_path: Path) -> None:
     # 1599 lines, 358 reordered (0.2239), 1241 shoppers with a first purchase (1 + 358/1241), 186 with a second.
     sql = Definitions().text(DefinitionKind.QUERIES, "feature_table")
-    parts = """WITH up_features AS (SELECT 7 AS user_id, 8 AS product_id, 1 AS up_orders, 1e1 AS up_average_cart_position,
-            11 AS up_first_order, 11 AS up_last_order),
+    parts = """WITH up_features AS (SELECT 7 AS user_id, 8 AS product_id, 1 AS up_orders,
+            1e1 AS up_average_cart_position, 11 AS up_first_order, 11 AS up_last_order),
         user_features_1 AS (SELECT 7 AS user_id, 57 AS user_orders, 3418e0 AS user_period,
             6.67578125e0 AS user_mean_days_since_prior),
         user_features_2 AS (SELECT 7 AS user_id, 514 AS user_total_products, 209 AS user_distinct_products,

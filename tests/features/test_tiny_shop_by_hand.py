@@ -36,15 +36,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 @pytest.mark.parametrize(("database", "file"), [("features", "training"), ("features_serving", "serving")])
 def test_all_18_values_of_every_candidate(shop: Shop, database: str, file: str) -> None:
-    rows = shop.rows(f"SELECT * FROM {database}.feature_table")
+    rows = shop.content(f"{database}.feature_table")
     assert list(rows[0]) == [*KEYS, *BASELINE_FEATURES]
     found = {(row["user_id"], row["product_id"]): {name: row[name] for name in BASELINE_FEATURES} for row in rows}
     assert found == expected(f"expected_{file}.csv")
 
 
 def final(shop: Shop, database: str, user: int, product: int) -> dict[str, float | None]:
-    (row,) = shop.rows(f"SELECT * FROM {database}.final_features WHERE user_id = {user} AND product_id = {product}")
-    return row
+    rows = shop.content(f"{database}.final_features")
+    return next(row for row in rows if (row["user_id"], row["product_id"]) == (user, product))
 
 
 def test_final_features_of_a_habit(shop: Shop) -> None:
@@ -97,7 +97,7 @@ def test_reorder_hazard(shop: Shop) -> None:
 
 
 def test_the_target_is_the_test_header_or_else_the_usual(shop: Shop) -> None:
-    rows = shop.rows("SELECT * FROM features_serving.final_targets ORDER BY user_id")
+    rows = shop.content("features_serving.final_targets")
     targets = [tuple(row.values()) for row in rows]
     assert targets == [
         (1, 5, 0, 9, 7.0, 7.0),  # no header: weekday 0 three times of four, hour 9 likewise, median of 8, 6, 7
