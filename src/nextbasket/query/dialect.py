@@ -168,7 +168,8 @@ def _check_functions(statement: Statement, registered: set[str]) -> None:
     for token, following in pairwise(tokenize(statement.text)):
         if following.token_type is not TokenType.L_PAREN or token.token_type in _NOT_NAMES:
             continue
-        name = token.text.lower()
+        # PARTITION BY and its like are one token of two words.
+        name = token.text.lower().split()[-1] if token.text.strip() else ""
         if not _is_word(token) or name in _BEFORE_PARENTHESIS or name in named:
             continue
         _check_name(statement.text, name, registered, token.start)
