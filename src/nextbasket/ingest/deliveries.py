@@ -104,7 +104,9 @@ def open_delivery(lake: Lake, table: LayoutTable, ref: FileRef, sha256: str) -> 
             faults.append(f"{where} has no column '{column.name}' ({hint})")
         else:
             hint = f" (found '{near}')" if near else ""
-            notes.append(f"{where} has no column '{column.name}'{hint}: what depends on it is left out")
+            if column.name != "eval_set" or near:
+                # Without near miss nothing is left out: eval_set is then derived, which the loader says.
+                notes.append(f"{where} has no column '{column.name}'{hint}: what depends on it is left out")
         others = [name for name in others if name != near]
     if others:
         notes.append(f"{where}: the columns {', '.join(others)} are not part of the layout and are ignored")

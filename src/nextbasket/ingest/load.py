@@ -432,7 +432,7 @@ class _Load:
         table.fates = self._count_fates(table, existing if touched else None)
         summary = summary_of(table.fates)
         if table.mapping is not None:
-            summary[SUMMARY] = table.mapping.fingerprint
+            summary = self._summary_of_mapping(table, table.mapping)
         files: list[DataFile] = []
         rows, inputs = self._new_version(table, scan, existing if derive else replace(existing, files=touched))
         if derive:
@@ -446,6 +446,18 @@ class _Load:
             mode = CommitMode.MERGE_BY_KEY
         replaces = tuple(file.uri for file in touched) if mode is CommitMode.MERGE_BY_KEY else ()
         self._pending.append(PendingCommit(name, mode, tuple(files), scan.snapshot_id, replaces, summary))
+
+    def _summary_of_mapping(self, table: _Table, mapping: TableMapping) -> dict[str, str]:
+        if table.layout.name == _LINES:
+            return {**summary_of(table.fates), SUMMARY: mapping.fingerprint}
+        # Its rows are made from many lines: they are counted as rows, and lines are accounted for by the other table.
+        made = sum(fate.accepted for fate in table.fates)
+        bad = sum(fate.quarantined for fate in table.fates)
+        note = f"{table.layout.name}: {mapping.where} made {made:,} rows"
+        kept = [fate.quarantine for fate in table.fates if fate.quarantine]
+        self._notes.append(f"{note}; {bad:,} more are in quarantine/{kept[0]}" if kept else note)
+        table.fates = []
+        return {SUMMARY: mapping.fingerprint}
 
     def _typed(self, rows: ir.Table, schema: pa.Schema) -> ir.Table:
         kinds = ibis.Schema.from_pyarrow(pa.schema([field.remove_metadata() for field in schema]))

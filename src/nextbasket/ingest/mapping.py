@@ -66,7 +66,7 @@ class Mapping:
         notes = [
             f"{self.where} returns no column '{column.name}': what depends on it is left out"
             for column in self.table.columns
-            if column.optional and column.name not in found
+            if column.optional and column.name not in found and column.name != "eval_set"
         ]
         others = sorted(found - known)
         if others:
