@@ -88,7 +88,9 @@ def make_catalogue(parameters: dict[str, Any]) -> Catalogue:
     )
     cadence = parameters["cadence_days"] * np.exp(-parameters["cadence_by_propensity"] * np.clip(odds, -3, 3))
     department = np.array([departments.index(row[2]) for row in aisles])
-    occasion = parameters["occasion_department_sd"] * rng.standard_normal((len(departments), OCCASIONS))[department[place]]
+    occasion = (
+        parameters["occasion_department_sd"] * rng.standard_normal((len(departments), OCCASIONS))[department[place]]
+    )
     occasion += parameters["occasion_product_sd"] * rng.standard_normal((len(place), OCCASIONS))
     return Catalogue(
         product_id=(rng.permutation(len(place)) + 1).astype(np.int32),

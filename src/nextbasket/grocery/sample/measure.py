@@ -78,7 +78,9 @@ class Measured:
         hours = facts()["orders_by_weekday_and_hour"]
         all_orders = sum(map(sum, hours))
         found = [
-            _mean("orders per shopper", totals["mean_orders_per_user"], self.number("select avg(orders) from shoppers")),
+            _mean(
+                "orders per shopper", totals["mean_orders_per_user"], self.number("select avg(orders) from shoppers")
+            ),
             _share(
                 "shoppers whose last order is train",
                 totals["orders_train"] / totals["users"],
@@ -169,9 +171,7 @@ class Measured:
                 "positive share of train candidates",
                 totals["positive_share_train_candidates"],
                 self.number(
-                    "select count(position) / count(*) "
-                    + labelled
-                    + " left join lines using (order_id, product_id)"
+                    "select count(position) / count(*) " + labelled + " left join lines using (order_id, product_id)"
                 ),
             )
         )
@@ -208,9 +208,7 @@ class Measured:
             _share(
                 "lines of organic products",
                 facts()["organic"]["lines"],
-                self.number(
-                    f"select sum(lines) filter (product_name like '%Organic%') / sum(lines) {organic}"
-                ),
+                self.number(f"select sum(lines) filter (product_name like '%Organic%') / sum(lines) {organic}"),
             ),
         ]
         by_department = dict(
