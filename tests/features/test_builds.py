@@ -45,6 +45,7 @@ def test_no_training_feature_sees_the_lines_of_the_label(tmp_path: Path) -> None
     assert tables_of(shop, "features_serving") != tables_of(other, "features_serving")
 
 
+@pytest.mark.slow
 def test_no_serving_feature_sees_a_header_beyond_the_target(tmp_path: Path) -> None:
     """The training build of a shop whose train order is not known yet is the serving build before it came."""
     tables = read_tables(TINY_SHOP)
@@ -71,7 +72,7 @@ def without(tables: dict[str, pa.Table], *names: str) -> dict[str, pa.Table]:
     }
 
 
-@pytest.mark.parametrize("as_of", ["training", "serving"])
+@pytest.mark.parametrize("as_of", ["training", pytest.param("serving", marks=pytest.mark.slow)])
 def test_missing_columns_make_null_features_and_nothing_else(tmp_path: Path, as_of: str) -> None:
     optional = ("order_dow", "order_hour_of_day", "days_since_prior_order", "add_to_cart_order", "reordered")
     tables = read_tables(TINY_SHOP)
@@ -101,6 +102,7 @@ def test_missing_columns_make_null_features_and_nothing_else(tmp_path: Path, as_
     assert row["up_streak"] == full.content(f"{database}.final_features")[0]["up_streak"]
 
 
+@pytest.mark.slow
 def test_ids_may_be_texts(tmp_path: Path) -> None:
     tables = read_tables(TINY_SHOP)
     texts = {
@@ -139,6 +141,7 @@ def test_a_commit_notes_the_snapshots_it_was_made_from(tmp_path: Path) -> None:
     assert built["final_features"].summary["nextbasket.as_of"] == "training"
 
 
+@pytest.mark.slow
 def test_the_same_run_id_does_nothing_twice_and_another_replaces(tmp_path: Path) -> None:
     shop = open_shop(tmp_path, read_tables(TINY_SHOP))
     first = shop.job.prepare("training", "p1")
@@ -159,6 +162,7 @@ def test_progress_names_each_step(tmp_path: Path) -> None:
     assert told[-1][1] == 1.0
 
 
+@pytest.mark.slow
 def test_a_changed_query_changes_the_table_and_leaves_no_old_column(tmp_path: Path) -> None:
     shop = open_shop(tmp_path / "home", read_tables(TINY_SHOP))
     shop.build("training")

@@ -1,8 +1,6 @@
 """Each feature recipe and the named query of the same name give the same rows, on every engine."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,16 +22,19 @@ DEFINITIONS = Definitions()
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("generated")
     generate(120, 7, folder / "csv", workers=1)
-    shop = open_shop(folder / "home", read_tables(folder / "csv"))
+    return open_shop(folder / "home", read_tables(folder / "csv"))
+
+
+@pytest.fixture(scope="module")
+def built(shop: Shop) -> Shop:
     shop.build("training")
-    shop.build("serving")
     return shop
 
 
 def rows(shop: Shop, engine: QueryEngine, query: Query) -> list[tuple[Any, ...]]:
     handle = engine.start(query, shop.workgroup.inputs(query))
     table = pa.Table.from_batches(list(handle.batches()), handle.schema)
-    return sorted(tuple(row[name] for name in sorted(row)) for row in table.to_pylist())
+    return sorted((tuple(row[name] for name in sorted(row)) for row in table.to_pylist()), key=repr)
 
 
 def recipe(shop: Shop, as_of: str, name: str) -> Query:
@@ -67,7 +68,7 @@ def test_the_recipes_are_databrews_own_form() -> None:
 
 
 @pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
+def spark(tmp_path_factory: pytest.TempPathFactory) -> QueryEngine:
     from nextbasket.query.spark import SparkEngine
 
     return SparkEngine(tmp_path_factory.mktemp("spark"))
@@ -83,9 +84,6 @@ def test_recipe_and_query_on_spark_equal_those_on_duckdb(shop: Shop, spark: Quer
 
 @pytest.mark.spark
 @pytest.mark.parametrize("name", QUERIES)
-def test_feature_queries_on_spark_equal_those_on_duckdb(
-    shop: Shop, spark: QueryEngine, name: str, tmp_path: Path
-) -> None:
-    assert tmp_path.is_dir()
-    expected = rows(shop, shop.workgroup.engine, query(shop, "training", name))
-    assert rows(shop, spark, query(shop, "training", name)) == expected
+def test_feature_queries_on_spark_equal_those_on_duckdb(built: Shop, spark: QueryEngine, name: str) -> None:
+    text = query(built, "training", name)
+    assert rows(built, spark, text) == rows(built, built.workgroup.engine, text)
