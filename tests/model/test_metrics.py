@@ -30,11 +30,9 @@ def test_ranking_metrics_equal_scikit_learn(ties: bool, weighted: bool) -> None:
     scores, outcomes = random_case(3, ties)
     weights = next(metrics.resamples(outcomes.shoppers, 1, seed=4)) if weighted else None
     rows = None if weights is None else weights[outcomes.owners]
-    true, false = metrics.cumulated(metrics.rank(scores, outcomes), weights)
-    assert metrics.area_under_roc(true, false) == pytest.approx(
-        peer.roc_auc_score(outcomes.labels, scores, sample_weight=rows), rel=1e-12
-    )
-    assert metrics.average_precision(true, false) == pytest.approx(
+    auc, average_precision = metrics.auc_and_average_precision(metrics.rank(scores, outcomes), weights)
+    assert auc == pytest.approx(peer.roc_auc_score(outcomes.labels, scores, sample_weight=rows), rel=1e-12)
+    assert average_precision == pytest.approx(
         peer.average_precision_score(outcomes.labels, scores, sample_weight=rows), rel=1e-12
     )
 
@@ -45,9 +43,19 @@ def test_ranking_metrics_equal_scikit_learn_on_any_small_case(data: st.DataObjec
     n = data.draw(st.integers(2, 12))
     scores = np.array(data.draw(st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75]), min_size=n, max_size=n)))
     labels = np.array([True, False, *data.draw(st.lists(st.booleans(), min_size=n - 2, max_size=n - 2))])
-    true, false = metrics.cumulated(metrics.rank(scores, outcomes_of([n], labels)))
-    assert metrics.area_under_roc(true, false) == pytest.approx(peer.roc_auc_score(labels, scores))
-    assert metrics.average_precision(true, false) == pytest.approx(peer.average_precision_score(labels, scores))
+    outcomes = outcomes_of([n], labels)
+    auc, average_precision = metrics.auc_and_average_precision(metrics.rank(scores, outcomes))
+    assert auc == pytest.approx(peer.roc_auc_score(labels, scores))
+    assert average_precision == pytest.approx(peer.average_precision_score(labels, scores))
+    true, false = metrics.cumulated(scores, outcomes)
+    false_rate, recall, _ = peer.roc_curve(labels, scores, drop_intermediate=False)
+    assert (false / false[-1]).tolist() == pytest.approx(false_rate[1:].tolist())
+    assert (true / true[-1]).tolist() == pytest.approx(recall[1:].tolist())
+
+
+def test_one_kind_of_candidate_has_no_ranking_metrics() -> None:
+    outcomes = outcomes_of([3], np.array([0, 0, 0]))
+    assert np.isnan(metrics.auc_and_average_precision(metrics.rank(np.array([0.1, 0.2, 0.3]), outcomes))).all()
 
 
 def test_log_loss_equals_scikit_learn() -> None:

@@ -18,7 +18,6 @@ from nextbasket.model.metrics import (
     cumulated,
     f1_by_threshold,
     measure,
-    rank,
     rank_within,
 )
 from nextbasket.model.registry import ModelCard, Registry
@@ -129,7 +128,7 @@ def evaluate(
 
 
 def _curve(name: str, rows: ScoredRows, scores: npt.NDArray[np.float32]) -> Curve:
-    true, false = cumulated(rank(scores, rows.outcomes))
+    true, false = cumulated(scores, rows.outcomes)
     false_rate, recall = np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1])
     precision = true / (true + false)
     # Even steps along each curve's own axis keep its shape with few points.

@@ -56,12 +56,18 @@ class Outcomes:
 
 
 @dataclass(frozen=True, slots=True)
-class RankedCounts:
-    """Rows sorted by score, best first, and the last index of each run of equal scores: what AUC and AP need."""
+class Ranking:
+    """Rows sorted by score, best first, and where its levels lie: runs of equal scores that hold a bought row.
 
-    owners: npt.NDArray[np.int64]
-    positive: Floats
-    ends: npt.NDArray[np.int64]
+    ``owners`` [n] is the shopper of each sorted row, ``bought`` those of the bought rows alone. Level i spans the
+    sorted rows ``first[i]`` to ``last[i]``; its last bought row is number ``last_bought[i]`` of the bought ones.
+    """
+
+    owners: npt.NDArray[np.int32]
+    bought: npt.NDArray[np.int32]
+    first: npt.NDArray[np.int64]
+    last: npt.NDArray[np.int64]
+    last_bought: npt.NDArray[np.int64]
 
 
 def resamples(shoppers: int, count: int, seed: int) -> Iterator[Floats]:
@@ -71,40 +77,54 @@ def resamples(shoppers: int, count: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(generator.integers(0, shoppers, shoppers), minlength=shoppers).astype(np.float64)
 
 
-def rank(scores: npt.NDArray[np.floating], outcomes: Outcomes) -> RankedCounts:
+def rank(scores: npt.NDArray[np.floating], outcomes: Outcomes) -> Ranking:
     """Sort once for all resamples."""
+    order, starts, ends = _runs(scores)
+    owners, labels = outcomes.owners[order].astype(np.int32), outcomes.labels[order]
+    bought_until = np.cumsum(labels)[ends]
+    levels = np.diff(bought_until, prepend=0) > 0
+    return Ranking(owners, owners[labels], starts[levels], ends[levels], bought_until[levels] - 1)
+
+
+def auc_and_average_precision(ranking: Ranking, weights: Floats | None = None) -> tuple[float, float]:
+    """Return both areas for weighted shoppers.
+
+    The AUC is the chance that a bought candidate scores above one not bought, ties counting half (Hanley and McNeil
+    1982). Average precision is the mean, over the bought, of the precision at their score. NaN where there is only
+    one kind of candidate.
+    """
+    # Only levels that hold a bought row move either area, so the work after the sums is small.
+    narrow = np.ones(int(ranking.owners.max()) + 1, dtype=np.float32) if weights is None else weights.astype(np.float32)
+    every = np.cumsum(narrow[ranking.owners], dtype=np.float64)
+    bought = np.cumsum(narrow[ranking.bought], dtype=np.float64)
+    if bought.size == 0 or bought[-1] == 0 or bought[-1] == every[-1]:
+        return float("nan"), float("nan")
+    positives, others = bought[-1], every[-1] - bought[-1]
+    true = bought[ranking.last_bought]
+    won = np.diff(true, prepend=0.0)
+    called = every[ranking.last]
+    called_before = np.where(ranking.first > 0, every[ranking.first - 1], 0.0)
+    false, false_before = called - true, called_before - (true - won)
+    area = np.sum(won * (others - (false + false_before) / 2)) / (positives * others)
+    precision = np.divide(true, called, out=np.zeros_like(true), where=called > 0)
+    return float(area), float(np.sum(won * precision) / positives)
+
+
+def cumulated(scores: npt.NDArray[np.floating], outcomes: Outcomes) -> tuple[Floats, Floats]:
+    """Return the true and the false positives at every distinct score, best first: the points of both curves."""
+    order, _, ends = _runs(scores)
+    true = np.cumsum(outcomes.labels[order])[ends].astype(np.float64)
+    return true, (ends + 1) - true
+
+
+def _runs(
+    scores: npt.NDArray[np.floating],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the order by score, best first, and the first and last place of each run of equal scores in it."""
     order = np.argsort(-scores.astype(np.float64), kind="stable")
     ranked = scores[order]
-    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), ranked.size - 1)
-    return RankedCounts(outcomes.owners[order], outcomes.labels[order].astype(np.float64), ends)
-
-
-def cumulated(ranked: RankedCounts, weights: Floats | None = None) -> tuple[Floats, Floats]:
-    """Return weighted true and false positives at every distinct score, best first."""
-    if weights is None:
-        true, every = np.cumsum(ranked.positive)[ranked.ends], (ranked.ends + 1).astype(np.float64)
-    else:
-        drawn = weights[ranked.owners]
-        every = np.cumsum(drawn)[ranked.ends]
-        true = np.cumsum(drawn * ranked.positive)[ranked.ends]
-    return true, every - true
-
-
-def area_under_roc(true: Floats, false: Floats) -> float:
-    """Return the chance that a bought candidate scores above one not bought, ties counting half (Hanley 1982)."""
-    if true[-1] == 0 or false[-1] == 0:
-        return float("nan")
-    area = np.trapezoid(np.append(0.0, true), np.append(0.0, false))
-    return float(area / (true[-1] * false[-1]))
-
-
-def average_precision(true: Floats, false: Floats) -> float:
-    """Return the mean precision over the positives: sum of precision times the recall won at each distinct score."""
-    if true[-1] == 0:
-        return float("nan")
-    every = true + false
-    precision = np.divide(true, every, out=np.zeros_like(true), where=every > 0)
-    return float(np.sum(np.diff(np.append(0.0, true)) * precision) / true[-1])
+    breaks = np.flatnonzero(ranked[1:] != ranked[:-1])
+    return order, np.append(0, breaks + 1), np.append(breaks, ranked.size - 1)
 
 
 def log_losses(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.bool_]) -> Floats:
@@ -221,9 +241,7 @@ def measure(
     curves = ("auc", "average_precision")
 
     def values(weights: Floats | None) -> Iterator[tuple[str, float]]:
-        true, false = cumulated(ranked, weights)
-        yield curves[0], area_under_roc(true, false)
-        yield curves[1], average_precision(true, false)
+        yield from zip(curves, auc_and_average_precision(ranked, weights), strict=True)
         for name, statistic in statistics.items():
             yield name, statistic(weights)
 
