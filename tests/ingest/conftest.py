@@ -24,7 +24,7 @@ ORDERS = (
     "3,8,prior,1,6,23,\n"
     "4,8,test,2,5,0,30.0\n"
 )
-PRODUCTS = "product_id,product_name,aisle_id,department_id\n10,Milk,1,1\n11,\"Bread, brown\",2,1\n"
+PRODUCTS = 'product_id,product_name,aisle_id,department_id\n10,Milk,1,1\n11,"Bread, brown",2,1\n'
 AISLES = "aisle_id,aisle\n1,dairy\n2,bakery\n"
 DEPARTMENTS = "department_id,department\n1,food\n"
 PRIOR = "order_id,product_id,add_to_cart_order,reordered\n1,10,1,0\n1,11,2,0\n3,10,1,0\n"

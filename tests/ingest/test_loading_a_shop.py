@@ -80,7 +80,9 @@ def test_staged_files_are_gone_after_a_load(home: Any, shop: Any) -> None:
     home.take(shop)
 
     on_disk = {str(path) for path in (home.path / "warehouse" / "data").rglob("*") if path.is_file()}
-    assert on_disk == {uri for uri in home.catalog.referenced_files() if uri.startswith(str(home.path / "warehouse/data"))}
+    assert on_disk == {
+        uri for uri in home.catalog.referenced_files() if uri.startswith(str(home.path / "warehouse/data"))
+    }
 
 
 def test_optional_tables_and_columns_may_be_missing(home: Any) -> None:
@@ -96,7 +98,9 @@ def test_optional_tables_and_columns_may_be_missing(home: Any) -> None:
         (1, 7, "prior", 1, None, None, None),
         (2, 7, "train", 2, None, None, None),
     ]
-    assert home.rows("SELECT * FROM shop.order_products_prior") == [(1, 7, "prior", 1, None, None, None, 10, None, None)]
+    assert home.rows("SELECT * FROM shop.order_products_prior") == [
+        (1, 7, "prior", 1, None, None, None, 10, None, None)
+    ]
     assert report.eval_set == "derived"
     for column in ("aisle_id", "order_dow", "days_since_prior_order", "add_to_cart_order", "reordered"):
         assert any(f"'{column}'" in note and "left out" in note for note in report.notes), column

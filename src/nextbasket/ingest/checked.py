@@ -1,7 +1,7 @@
 """A table's new lines, checked and written down once: what the loader asks about them, and how it reads them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import ibis
@@ -26,6 +26,7 @@ class CheckedRows:
 
     ``total`` counts all, ``faulty`` those with a reason, ``dropped`` those a mapping left out; ``duplicates`` says
     whether two good lines share a key; ``text_ids`` names the id columns in which some good value is no integer.
+    Of orders, ``complete_sets`` says that each good one has an eval_set, ``has_train`` that one is ``train``.
     """
 
     table: LayoutTable
@@ -35,7 +36,8 @@ class CheckedRows:
     dropped: int
     duplicates: bool
     text_ids: frozenset[str]
-    eval_sets: frozenset[str | None] = frozenset()
+    complete_sets: bool = True
+    has_train: bool = False
 
     @property
     def good(self) -> int:
@@ -104,37 +106,41 @@ class Checker:
         return self._counted(table, Scan(f"staged.{table.name}_checked", "parquet", tuple(files), schema))
 
     def _counted(self, table: LayoutTable, scan: Scan) -> CheckedRows:
+        """Ask everything about the rows in one query, but whether keys of two columns repeat."""
         rows = unbound(scan)
         good = rows[REASON].isnull() & rows[DROPPED].isnull()
         ids = [column.name for column in table.columns if column.kind == "id"]
-        found = self.one(
-            rows.aggregate(
-                total=rows.count(),
-                faulty=rows[REASON].notnull().sum(),
-                dropped=rows[DROPPED].notnull().sum(),
-                **{f"text_{name}": (good & rows[name].notnull() & ~is_integer(rows[name])).sum() for name in ids},
-            ),
-            {scan.table: scan},
-        )
-        eval_sets: frozenset[str | None] = frozenset()
+        asked = {
+            "total": rows.count(),
+            "faulty": rows[REASON].count(),
+            "dropped": rows[DROPPED].count(),
+            **{
+                f"text_{name}": rows[FILE].count(where=good & rows[name].notnull() & ~is_integer(rows[name]))
+                for name in ids
+            },
+        }
+        if len(table.key) == 1:
+            asked["keys"] = rows[table.key[0]].nunique(where=good)
         if "eval_set" in rows.columns:
-            kinds = rows.filter(good).select("eval_set").distinct()
-            eval_sets = frozenset(self.table(kinds, {scan.table: scan}).column(0).to_pylist())
-        draft = CheckedRows(
+            asked["without_set"] = rows[FILE].count(where=good & rows.eval_set.isnull())
+            asked["train"] = rows[FILE].count(where=good & (rows.eval_set == "train"))
+        found = self.one(rows.aggregate(**asked), {scan.table: scan}) if scan.files else dict.fromkeys(asked, 0)
+        counted = CheckedRows(
             table,
             scan,
             found["total"],
-            found["faulty"] or 0,
-            found["dropped"] or 0,
+            found["faulty"],
+            found["dropped"],
             duplicates=False,
             text_ids=frozenset(name for name in ids if found[f"text_{name}"]),
-            eval_sets=eval_sets,
+            complete_sets=not found.get("without_set", 0),
+            has_train=found.get("train", 0) > 0,
         )
-        keys = draft.good_rows().select(*table.key)
-        duplicates = draft.good > 0 and self.has_duplicates(keys, {scan.table: scan}, draft.good)
-        return CheckedRows(
-            table, scan, draft.total, draft.faulty, draft.dropped, duplicates, draft.text_ids, draft.eval_sets
-        )
+        if "keys" in found:
+            return replace(counted, duplicates=found["keys"] < counted.good)
+        keys = counted.good_rows().select(*table.key)
+        again = counted.good > 1 and self.has_duplicates(keys, {scan.table: scan}, counted.good)
+        return replace(counted, duplicates=again)
 
     def has_duplicates(self, keys: ir.Table, inputs: Inputs, count: int) -> bool:
         """Say whether two rows of ``keys`` are equal; exact, in memory bounded by cutting the keys into ranges.

@@ -94,6 +94,7 @@ class _Table:
     counted: tuple[Counted, ...] = ()
     rows: CheckedRows | None = None
     clean: Scan | None = None
+    paths: bool = False
     fates: list[FileFates] = field(default_factory=list)
 
     @property
@@ -264,6 +265,7 @@ class _Load:
                 )
             if PATH in schema.names:
                 paths = [file.ref.uri for file in mapping.files]
+                table.paths = True
             table.counted = tuple(Counted(count) for count in delivered)
         part = checked(table.layout, made, files=paths)
         return self._checker.write_rows(table.layout, [part], {made.table: made}, self._folder(), orders)
@@ -523,8 +525,8 @@ class _Load:
         assert orders.rows is not None  # noqa: S101 - new files were checked before anything is written
         if not orders.rows.good:
             return False
-        found = orders.rows.eval_sets
-        complete = None not in found and ("train" in found or (stored == DELIVERED and not orders.mapped))
+        has_train = orders.rows.has_train or (stored == DELIVERED and not orders.mapped)
+        complete = orders.rows.complete_sets and has_train
         if stored == DERIVED and not orders.mapped:
             complete = False
         self._eval_set = DELIVERED if complete else DERIVED
@@ -539,36 +541,26 @@ class _Load:
             return []
         rows = table.rows.rows()
         inputs = {table.rows.scan.table: table.rows.scan}
-        aged = table.rows.with_age()
-        first = aged.src_age == 0
-        if existing is not None and existing.files:
-            key = list(table.layout.key)
-            typed = unbound(existing)
-            there = typed.select(**{f"there_{name}": typed[name].cast("string") for name in key})
-            joined = aged.left_join(there, [aged[name] == there[f"there_{name}"] for name in key])
-            aged = joined.select(aged[FILE], fresh=first & joined[f"there_{key[0]}"].isnull())
-            read = {**inputs, existing.table: existing}
-        else:
-            aged = aged.select(aged[FILE], fresh=first)
-            read = dict(inputs)
-        good = aged.group_by(FILE).aggregate(accepted=aged.fresh.sum(), good=aged.count())
-        found = {row[FILE]: row for row in self._checker.table(good, read).to_pylist()}
-        faulty = rows.filter(rows[REASON].notnull())
-        bad = self._checker.table(faulty.group_by(FILE).aggregate(n=faulty.count()), inputs).to_pylist()
-        quarantined = {row[FILE]: row["n"] for row in bad}
-        left = rows.filter(rows[DROPPED].notnull())
-        reasons = self._checker.table(left.group_by([FILE, DROPPED]).aggregate(n=left.count()), inputs).to_pylist()
-        dropped: dict[int, dict[str, int]] = {}
-        for row in sorted(reasons, key=lambda row: (-row["n"], row[DROPPED])):
-            dropped.setdefault(row[FILE], {})[row[DROPPED]] = row["n"]
         files = self._file_names(table)
+        found = self._count_good(table, table.rows, existing, len(files))
+        faulty = rows.filter(rows[REASON].notnull())
+        quarantined: dict[int, int] = {}
+        if table.rows.faulty:
+            bad = self._checker.table(faulty.group_by(FILE).aggregate(n=faulty.count()), inputs).to_pylist()
+            quarantined = {row[FILE]: row["n"] for row in bad}
+        dropped: dict[int, dict[str, int]] = {}
+        if table.rows.dropped:
+            left = rows.filter(rows[DROPPED].notnull())
+            reasons = self._checker.table(left.group_by([FILE, DROPPED]).aggregate(n=left.count()), inputs).to_pylist()
+            for row in sorted(reasons, key=lambda row: (-row["n"], row[DROPPED])):
+                dropped.setdefault(row[FILE], {})[row[DROPPED]] = row["n"]
         kept: dict[int, str] = {}
         if quarantined:
             lines = faulty.select(FILE, LINE, REASON, "src_raw").order_by([FILE, LINE])
             kept = self._quarantine.write(table.layout.name, files, self._checker.batches(lines, inputs))
         fates = []
         for number, (key_, sha256) in files.items():
-            fate = found.get(number, {"accepted": 0, "good": 0})
+            accepted, good = found.get(number, (0, 0))
             counted = (
                 table.counted[number] if number < len(table.counted) and len(files) == len(table.counted) else None
             )
@@ -576,8 +568,8 @@ class _Load:
                 table=table.layout.name,
                 key=key_,
                 sha256=sha256,
-                accepted=fate["accepted"],
-                merged=fate["good"] - fate["accepted"],
+                accepted=accepted,
+                merged=good - accepted,
                 dropped=dropped.get(number, {}),
                 quarantined=quarantined.get(number, 0),
                 blank=counted.blank if counted is not None else 0,
@@ -589,17 +581,36 @@ class _Load:
             fates.append(replace(one, records=records))
         return fates
 
+    def _count_good(
+        self, table: _Table, rows: CheckedRows, existing: Scan | None, files: int
+    ) -> dict[int, tuple[int, int]]:
+        """Return (accepted, all good) lines by file number."""
+        again = existing is not None and bool(existing.files)
+        if files == 1 and not rows.duplicates and not again:
+            return {0: (rows.good, rows.good)}
+        inputs = {rows.scan.table: rows.scan}
+        aged = rows.with_age()
+        first = aged.src_age == 0
+        if existing is not None and again:
+            key = list(table.layout.key)
+            typed = unbound(existing)
+            there = typed.select(**{f"there_{name}": typed[name].cast("string") for name in key})
+            joined = aged.left_join(there, [aged[name] == there[f"there_{name}"] for name in key])
+            aged = joined.select(aged[FILE], fresh=first & joined[f"there_{key[0]}"].isnull())
+            inputs[existing.table] = existing
+        else:
+            aged = aged.select(aged[FILE], fresh=first)
+        good = aged.group_by(FILE).aggregate(accepted=aged.fresh.sum(), good=aged.count())
+        return {row[FILE]: (row["accepted"], row["good"]) for row in self._checker.table(good, inputs).to_pylist()}
+
     def _file_names(self, table: _Table) -> dict[int, tuple[str, str]]:
         """Return (landing key, sha256) by file number; a mapping's rows that name no file share one entry."""
         if table.mapping is None:
             return {at: (delivery.ref.key, delivery.sha256) for at, delivery in enumerate(table.deliveries)}
         files = table.mapping.files
-        assert table.rows is not None  # noqa: S101 - a mapping's rows were checked before anything is written
-        numbers = table.rows.rows().select(FILE).distinct()
-        used = self._checker.table(numbers, {table.rows.scan.table: table.rows.scan}).column(0).to_pylist()
         if len(files) == 1:
             return {0: (files[0].ref.key, files[0].sha256)}
-        if set(used) - {0}:
+        if len(table.counted) == len(files) and table.paths:
             return {at: (file.ref.key, file.sha256) for at, file in enumerate(files)}
         return {0: ("+".join(f"{source}/" for source in table.mapping.sources), table.mapping.fingerprint)}
 
