@@ -98,7 +98,11 @@ def test_missing_columns_make_null_features_and_nothing_else(tmp_path: Path, as_
         assert {n: v for n, v in row.items() if n not in nulls} == {n: v for n, v in whole.items() if n not in nulls}
     row = bare.content(f"{database}.final_features")[0]
     empty = {name for name, value in row.items() if value is None}
-    assert {"up_days_since", "up_mean_gap_days", "target_dow", "target_gap", "aisle_reorder_ratio"} <= empty
+    assert empty == {
+        *("up_days_since", "up_mean_gap_days", "up_days_since_over_gap", "target_gap", "target_gap_over_usual"),
+        *("target_dow", "target_hour", "up_target_dow_share", "up_target_hour_share", "prod_target_dow_lift"),
+        *("aisle_reorder_ratio", "department_reorder_ratio", "user_reorder_share_last_5"),
+    }
     assert row["up_streak"] == full.content(f"{database}.final_features")[0]["up_streak"]
 
 

@@ -26,8 +26,14 @@ WITH pairs AS (
             ELSE 0
         END AS streak,
         r.recency,
-        CAST(r.target_dow_orders AS DOUBLE) / CAST(up.up_orders AS DOUBLE) AS dow_share,
-        CAST(r.target_hour_orders AS DOUBLE) / CAST(up.up_orders AS DOUBLE) AS hour_share,
+        CASE
+            WHEN t.target_dow IS NOT NULL
+            THEN CAST(r.target_dow_orders AS DOUBLE) / CAST(up.up_orders AS DOUBLE)
+        END AS dow_share,
+        CASE
+            WHEN t.target_hour IS NOT NULL
+            THEN CAST(r.target_hour_orders AS DOUBLE) / CAST(up.up_orders AS DOUBLE)
+        END AS hour_share,
         t.target_dow,
         t.target_hour,
         t.target_gap,
