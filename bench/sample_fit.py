@@ -1,17 +1,20 @@
 """Refit the sample generator's free parameters until a generated shop meets the measured figures.
 
-    python bench/sample_fit.py [--shoppers 16384] [--visits 20] [--baskets 8] [--set name=value ...]
+    python bench/sample_fit.py [--shoppers 16384] [--visits 20] [--baskets 8] [--first 0] [--set name=value ...]
 
 Reads and rewrites src/nextbasket/grocery/sample/fitted.json. The structural parameters (spread of liking, cadence,
 one-shot purchases, tiring ..) are chosen by hand, by --set; those with a measured counterpart (gap and weekday weights,
 reorder level, discovery and propensity of every aisle and staple) are fitted by iterated proportional steps.
 """
-import argparse, json, sys
+
+import argparse
+import json
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+
 from nextbasket.grocery import sample
 from nextbasket.grocery.sample import baskets, calibration, catalogue, visits
 
@@ -42,8 +45,10 @@ def chunk(args):
     return {
         "lines": np.bincount(lines.product, minlength=n),
         "again": np.bincount(lines.product[lines.reordered], minlength=n),
-        "prior": prior.sum(), "prior_again": (prior & lines.reordered).sum(),
-        "train": (~prior).sum(), "train_again": (~prior & lines.reordered).sum(),
+        "prior": prior.sum(),
+        "prior_again": (prior & lines.reordered).sum(),
+        "train": (~prior).sum(),
+        "train_again": (~prior & lines.reordered).sum(),
         "position": np.bincount(position[prior], minlength=61),
         "position_again": np.bincount(position[prior & lines.reordered], minlength=61),
     }
@@ -59,11 +64,16 @@ def fit_visits(p, rounds):
         active = np.arange(len(v.gap))[:, None] < orders
         seen = v.gap[active & (v.gap >= 0)]
         last = v.gap[orders - 1, np.arange(len(orders))]
-        for name, target, found in (("gap_base", gaps, np.bincount(seen, minlength=31)), ("final_gap_base", final, np.bincount(last, minlength=31)),
-                                    ("weekday_base", weekday, np.bincount(v.weekday[active], minlength=7))):
-            p[name] = (shares(np.array(p[name]) * (target / np.maximum(shares(found), 1e-6)) ** 0.7)).tolist()
-        if turn == rounds - 1:
-            print("gap mean", seen.mean(), "final", last.mean(), "worst gap share", abs(shares(np.bincount(seen, minlength=31)) - gaps).max())
+        fits = (
+            ("gap_base", gaps, np.bincount(seen, minlength=31)),
+            ("final_gap_base", final, np.bincount(last, minlength=31)),
+            ("weekday_base", weekday, np.bincount(v.weekday[active], minlength=7)),
+        )
+        for name, target, found in fits:
+            step = (target / np.maximum(shares(found), 1e-6)) ** 0.7
+            p[name] = shares(np.array(p[name]) * step).tolist()
+    worst = abs(shares(np.bincount(seen, minlength=31)) - gaps).max()
+    print("gap mean", seen.mean(), "final", last.mean(), "worst gap share off by", worst)
 
 
 def fit_baskets(p, rounds, shoppers, first):
@@ -83,22 +93,23 @@ def fit_baskets(p, rounds, shoppers, first):
             parts = list(pool.map(chunk, [(1000 * turn + i, 1024, p) for i in range(shoppers // 1024)]))
             total = {k: sum(part[k] for part in parts) for k in parts[0]}
             lines, again = total["lines"].astype(float), total["again"].astype(float)
-            first = (lines - again) / lines.sum()
+            new = (lines - again) / lines.sum()
             n_aisle = np.bincount(goods.aisle, lines, minlength=134)
             rate = np.bincount(goods.aisle, again, minlength=134) / n_aisle
             # The measured rates of aisles do not add up exactly to the rate of the whole: shift them all alike.
             level = logit(np.array(0.5900)) - logit(np.array((target_rate * target_share).sum()))
             wanted_rate = 1 / (1 + np.exp(-(logit(target_rate) + level)))
-            first_aisle = np.bincount(goods.aisle, first, minlength=134)
+            first_aisle = np.bincount(goods.aisle, new, minlength=134)
             step = np.log(target_share * (1 - wanted_rate) / first_aisle)
             p["aisle_discovery"] = (np.array(p["aisle_discovery"]) + gain * 0.8 * (step - step.mean())).tolist()
-            p["aisle_propensity"] = (np.array(p["aisle_propensity"]) + gain * 0.9 * (logit(wanted_rate) - logit(rate))).tolist()
+            lift = logit(wanted_rate) - logit(rate)
+            p["aisle_propensity"] = (np.array(p["aisle_propensity"]) + gain * 0.9 * lift).tolist()
             where = np.flatnonzero(goods.staple >= 0)
             where = where[np.argsort(goods.staple[where])]
             staple_now = again[where] / lines[where]
-            own = logit(staple_rate) - logit(staple_now) - (logit(wanted_rate) - logit(rate))[staple_aisle]
+            own = logit(staple_rate) - logit(staple_now) - lift[staple_aisle]
             p["staple_propensity"] = (np.array(p["staple_propensity"]) + gain * 0.8 * own).tolist()
-            own = np.log(staple_share * (1 - staple_rate) / np.maximum(first[where], 1e-7)) - step[staple_aisle]
+            own = np.log(staple_share * (1 - staple_rate) / np.maximum(new[where], 1e-7)) - step[staple_aisle]
             p["staple_discovery"] = (np.array(p["staple_discovery"]) + gain * 0.8 * own).tolist()
             rank = np.argsort(np.argsort(-goods.line_share))
             band = np.searchsorted(catalogue.POPULARITY_BANDS, rank, side="right")
@@ -108,11 +119,18 @@ def fit_baskets(p, rounds, shoppers, first):
             own = np.where(target_band > 0, np.log(np.maximum(target_band, 1e-9) / np.maximum(found_band, 1e-9)), 0)
             p["band_discovery"] = (np.array(p["band_discovery"]) + gain * 0.6 * (own - own[-1])).tolist()
             prior, train = total["prior_again"] / total["prior"], total["train_again"] / total["train"]
-            p["reorder_shift"] += 0.6 * gain * float(logit(np.array(F["totals"]["prior_reordered_share"])) - logit(np.array(prior)))
-            ordered = np.sort(lines)[::-1].cumsum() / lines.sum()
+            aim = float(F["totals"]["prior_reordered_share"])
+            p["reorder_shift"] += 0.6 * gain * float(logit(np.array(aim)) - logit(np.array(prior)))
+            top = (np.sort(lines)[::-1].cumsum() / lines.sum())[[9, 99, 999, 9999]].round(4)
             by_place = (total["position_again"][1:21] / total["position"][1:21])[[0, 1, 2, 4, 7, 11, 15, 19]]
-            print(f"{turn}: prior {prior:.4f} train {train:.4f} share off {abs(n_aisle / lines.sum() - target_share).max():.4f} rate off {np.sqrt((target_share*(rate-wanted_rate)**2).sum()):.4f} "
-                  f"staple off {abs(lines[where]/lines.sum()-staple_share).max():.4f} {abs(staple_now-staple_rate).mean():.4f} top {ordered[[9, 99, 999, 9999]].round(4)} place {by_place.round(3)}", flush=True)
+            share_off = abs(n_aisle / lines.sum() - target_share).max()
+            rate_off = np.sqrt((target_share * (rate - wanted_rate) ** 2).sum())
+            staple_off = abs(lines[where] / lines.sum() - staple_share).max(), abs(staple_now - staple_rate).mean()
+            print(
+                f"{turn}: reordered {prior:.4f} {train:.4f}, aisles off {share_off:.4f} {rate_off:.4f}, "
+                f"staples off {staple_off[0]:.4f} {staple_off[1]:.4f}, top {top}, by position {by_place.round(3)}",
+                flush=True,
+            )
 
 
 def tidy(x):
@@ -135,7 +153,4 @@ if __name__ == "__main__":
         fit_visits(p, chosen.visits)
     if chosen.baskets:
         fit_baskets(p, chosen.baskets, chosen.shoppers, chosen.first)
-    FITTED.write_text(
-        "{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(tidy(v))}" for k, v in p.items()) + "\n}\n"
-    )
-    sys.exit(0)
+    FITTED.write_text("{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(tidy(v))}" for k, v in p.items()) + "\n}\n")

@@ -4,7 +4,14 @@
 
 The peak is the sum over the process and its workers, sampled every tenth of a second (Linux: /proc).
 """
-import argparse, json, os, shutil, tempfile, threading, time
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
 from pathlib import Path
 
 from nextbasket.grocery.sample import generate
@@ -49,8 +56,7 @@ if __name__ == "__main__":
         watcher.join()
         shutil.rmtree(folder.parent)
     used = os.times()
-    print(json.dumps({
-        "generated": "sample", "shoppers": report.shoppers, "orders": report.orders, "lines": report.prior_lines + report.train_lines,
-        "seconds": round(seconds, 1), "cpu_seconds": round(used.user + used.system + used.children_user + used.children_system, 1),
-        "peak_gb": round(peak, 2), "csv_gb": round(size, 2), "workers": chosen.workers,
-    }))
+    cpu = used.user + used.system + used.children_user + used.children_system
+    rows = {"shoppers": report.shoppers, "orders": report.orders, "lines": report.prior_lines + report.train_lines}
+    cost = {"seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1), "peak_gb": round(peak, 2)}
+    print(json.dumps({"generated": "sample", **rows, **cost, "csv_gb": round(size, 2), "workers": chosen.workers}))

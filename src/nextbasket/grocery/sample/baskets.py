@@ -113,7 +113,8 @@ class _Discovery:
         aisle = np.searchsorted(self._taste, row + self._rng.random(len(row)), side="right") - row * self._aisles
         aisle = aisle.clip(0, self._aisles - 1)
         place = self._aisle_low[aisle] + self._rng.random(len(row)) * self._aisle_wide[aisle]
-        return np.searchsorted(self._popular, place, side="right").clip(max=self._products - 1)
+        product = np.searchsorted(self._popular, place, side="right")
+        return np.asarray(product.clip(max=self._products - 1), dtype=np.int64)
 
 
 def draw_lines(visits: Visits, catalogue: Catalogue, rng: np.random.Generator, parameters: dict[str, Any]) -> Lines:

@@ -1,7 +1,6 @@
 """Generate a shop: chunks of shoppers in worker processes, CSV files written whole or not at all."""
 
 import csv
-import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,27 +10,21 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-from pyarrow import csv as arrow_csv
 
 from nextbasket.errors import HomeError, InputError
-from nextbasket.grocery.sample.baskets import draw_lines
-from nextbasket.grocery.sample.calibration import facts, fitted
+from nextbasket.grocery.sample.calibration import facts
 from nextbasket.grocery.sample.catalogue import fitted_catalogue
+from nextbasket.grocery.sample.chunk import Task, Written, be_modest, make_chunk, stream
 from nextbasket.grocery.sample.names import product_names
-from nextbasket.grocery.sample.visits import CAPPED_GAP, draw_orders, draw_visits, fitted_visit_tables
+from nextbasket.grocery.sample.visits import draw_orders
 from nextbasket.progress import Progress, silent
 
 MOST_SHOPPERS = 5_000_000
 """More than this is taken for a mistake: it would be 25 times the whole Instacart set."""
 
-Integers = NDArray[np.int64]
-
 _CHUNK = 1024
 _ORDERS_HEADER = "order_id,user_id,eval_set,order_number,order_dow,order_hour_of_day,days_since_prior_order\n"
 _LINES_HEADER = "order_id,product_id,add_to_cart_order,reordered\n"
-_PRIOR, _TRAIN, _TEST = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +38,6 @@ class SampleReport:
     orders: int
     prior_lines: int
     train_lines: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One chunk: its place (from 0), the seed, orders per shopper, the first shopper's id, and the order ids."""
-
-    place: int
-    seed: int
-    orders: Integers
-    first_shopper: int
-    order_ids: Integers
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A chunk as CSV bytes without headers."""
-
-    orders: bytes
-    prior: bytes
-    train: bytes
-    order_count: int
-    prior_count: int
-    train_count: int
 
 
 def generate(
@@ -88,7 +58,7 @@ def generate(
     except OSError as error:
         raise HomeError(f"cannot write beside {to}: {error.strerror}; choose a folder you may write to.") from error
     try:
-        report = _write_shop(partial, shoppers, seed, to, progress, workers or min(8, _cores()))
+        report = _write_shop(partial, shoppers, seed, to, progress, workers)
         partial.rename(to)
     except OSError as error:
         raise HomeError(
@@ -133,7 +103,9 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _write_shop(folder: Path, shoppers: int, seed: int, to: Path, progress: Progress, workers: int) -> SampleReport:
+def _write_shop(
+    folder: Path, shoppers: int, seed: int, to: Path, progress: Progress, workers: int | None
+) -> SampleReport:
     progress("making the catalogue", 0.0)
     products = _write_catalogue(folder)
     tasks = _tasks(shoppers, seed)
@@ -159,21 +131,17 @@ def _write_shop(folder: Path, shoppers: int, seed: int, to: Path, progress: Prog
     return report
 
 
-def _tasks(shoppers: int, seed: int) -> list[_Task]:
+def _tasks(shoppers: int, seed: int) -> list[Task]:
     """Cut the shop into chunks of shoppers; order ids are drawn for the whole shop so that they tell nothing."""
     firsts = range(0, shoppers, _CHUNK)
-    counts = [draw_orders(min(_CHUNK, shoppers - first), _stream(seed, place, 0)) for place, first in enumerate(firsts)]
+    counts = [draw_orders(min(_CHUNK, shoppers - first), stream(seed, place, 0)) for place, first in enumerate(firsts)]
     ends = np.cumsum([int(count.sum()) for count in counts])
-    ids = _stream(seed, len(counts), 0).permutation(int(ends[-1])) + 1
+    ids = stream(seed, len(counts), 0).permutation(int(ends[-1])) + 1
     parts = np.split(ids, ends[:-1])
     return [
-        _Task(place, seed, count, first + 1, part)
+        Task(place, seed, count, first + 1, part)
         for place, (first, count, part) in enumerate(zip(firsts, counts, parts, strict=True))
     ]
-
-
-def _stream(seed: int, place: int, use: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place, use)))
 
 
 def _readme(report: SampleReport) -> str:
@@ -210,79 +178,18 @@ def _write_rows(path: Path, header: list[str], rows: list[list[object]]) -> None
         writer.writerows(rows)
 
 
-def _chunks(tasks: list[_Task], workers: int) -> Iterator[_Written]:
+def _chunks(tasks: list[Task], workers: int | None) -> Iterator[Written]:
     """Yield the chunks in order, made here where one process is enough."""
-    workers = min(workers, len(tasks))
-    if workers == 1:
-        yield from map(_make_chunk, tasks)
+    # Starting a worker takes as long as a few chunks do.
+    workers = min(workers or min(8, _cores(), len(tasks) // 4), len(tasks))
+    if workers <= 1:
+        yield from map(make_chunk, tasks)
         return
     # Spawn, not fork: the caller may hold threads of DuckDB or Arrow, which do not survive a fork.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_be_modest) as pool:
-        waiting = [pool.submit(_make_chunk, task) for task in tasks[: 2 * workers]]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=be_modest) as pool:
+        waiting = [pool.submit(make_chunk, task) for task in tasks[: 2 * workers]]
         for following in range(len(tasks)):
             written = waiting.pop(0).result()
             if following + 2 * workers < len(tasks):
-                waiting.append(pool.submit(_make_chunk, tasks[following + 2 * workers]))
+                waiting.append(pool.submit(make_chunk, tasks[following + 2 * workers]))
             yield written
-
-
-def _be_modest() -> None:
-    """Keep a worker to one core: the workers themselves are the parallelism."""
-    pa.set_cpu_count(1)
-    pa.set_io_thread_count(1)
-
-
-def _make_chunk(task: _Task) -> _Written:
-    rng = _stream(task.seed, task.place, 1)
-    parameters = fitted()
-    shoppers = len(task.orders)
-    visits = draw_visits(task.orders, rng, fitted_visit_tables(), parameters)
-    catalogue = fitted_catalogue()
-    lines = draw_lines(visits, catalogue, rng, parameters)
-    # The simulation needs the shoppers by number of orders; their ids must not show it.
-    place_of = rng.permutation(shoppers)
-    by_id = np.argsort(place_of)
-    orders_by_id = visits.orders[by_id]
-    first_order = np.concatenate([[0], np.cumsum(orders_by_id)[:-1]])
-    count = int(orders_by_id.sum())
-    shopper = np.repeat(by_id, orders_by_id)
-    visit = np.arange(count) - np.repeat(first_order, orders_by_id)
-    order_id = task.order_ids
-    last = visit == visits.orders[shopper] - 1
-    kind = np.where(last, np.where(visits.labelled[shopper], _TRAIN, _TEST), _PRIOR)
-    orders = pa.table(
-        {
-            "order_id": order_id,
-            "user_id": np.repeat(np.arange(shoppers) + task.first_shopper, orders_by_id),
-            "eval_set": pa.array(["prior", "train", "test"]).take(pa.array(kind)),
-            "order_number": visit + 1,
-            "order_dow": visits.weekday[visit, shopper],
-            "order_hour_of_day": visits.hour[visit, shopper],
-            "days_since_prior_order": _GAP_TEXTS.take(pa.array(visits.gap[visit, shopper].astype(np.int64) + 1)),
-        }
-    )
-    # Where each line's order stands in the files, then the lines sorted by that, cart position kept.
-    row = first_order[place_of[lines.shopper]] + lines.visit
-    order = np.argsort(row, kind="stable")
-    row = row[order]
-    table = pa.table(
-        {
-            "order_id": order_id[row],
-            "product_id": catalogue.product_id[lines.product[order]],
-            "add_to_cart_order": lines.position[order],
-            "reordered": lines.reordered[order].astype(np.int8),
-        }
-    )
-    in_train = kind[row] == _TRAIN
-    prior, train = table.filter(pa.array(~in_train)), table.filter(pa.array(in_train))
-    return _Written(_csv(orders), _csv(prior), _csv(train), orders.num_rows, prior.num_rows, train.num_rows)
-
-
-_GAP_TEXTS = pa.array([None, *(f"{days}.0" for days in range(CAPPED_GAP + 1))])
-
-
-def _csv(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    options = arrow_csv.WriteOptions(include_header=False, quoting_style="none", batch_size=65536)
-    arrow_csv.write_csv(table, sink, options)
-    return sink.getvalue()
