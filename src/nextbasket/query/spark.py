@@ -349,7 +349,9 @@ class _Session:
     def stop(self, reason: str) -> None:
         """Interrupt what runs; it then fails with ``reason``."""
         self._stopped = self._stopped or reason
-        self._spark.sparkContext.cancelJobGroup(self._tag)
+        # A query is several jobs in a row: one that comes after this call must not start either. pyspark itself offers
+        # only to cancel those that run at this moment.
+        self._spark.sparkContext._jsc.sc().cancelJobGroupAndFutureJobs(self._tag)
 
     def close(self) -> None:
         """Remove the files in passing."""
