@@ -88,7 +88,8 @@ def test_only_the_last_order_is_train_or_test(db: duckdb.DuckDBPyConnection) -> 
 
 def test_every_order_but_the_test_ones_has_lines_in_the_right_file(db: duckdb.DuckDBPyConnection) -> None:
     wrong = """select count(*) from orders
-        full join (select order_id, min(kind) as kind from lines group by 1) as filled using (order_id) where eval_set is null or (eval_set = 'test') <> (kind is null) or eval_set <> kind"""
+        full join (select order_id, min(kind) as kind from lines group by 1) as filled using (order_id)
+        where eval_set is null or (eval_set = 'test') <> (kind is null) or eval_set <> kind"""
     assert count(db, wrong) == 0
 
 
