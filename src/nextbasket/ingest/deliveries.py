@@ -76,6 +76,12 @@ def open_delivery(lake: Lake, table: LayoutTable, ref: FileRef, sha256: str) -> 
     if not names:
         notes.append(f"{where} is empty: it has not even a header")
         return Delivery(table, ref, sha256, shape), faults, notes
+    if shape is not None and len(names) == 1:
+        faults.append(
+            f"{where} has one column only: its delimiter is none of those known (comma, semicolon, tab, |); "
+            "write the file with one of them"
+        )
+        return Delivery(table, ref, sha256, shape, found, names), faults, notes
     if shape is not None and not shape.header:
         faults.append(
             f"{where} has no header: its first line must name the columns {', '.join(table.required_columns)}"
@@ -89,12 +95,6 @@ def open_delivery(lake: Lake, table: LayoutTable, ref: FileRef, sha256: str) -> 
         elif name in lowered:
             found[name] = lowered.index(name)
     others = [name for name, low in zip(names, lowered, strict=True) if low not in wanted]
-    if shape is not None and len(names) == 1 and len(table.columns) > 1:
-        faults.append(
-            f"{where} has one column only ({names[0][:60]!r}): its delimiter is none of those known "
-            "(comma, semicolon, tab, |); write the file with one of them"
-        )
-        return Delivery(table, ref, sha256, shape, found, names), faults, notes
     for column in table.columns:
         if column.name in found:
             continue

@@ -110,7 +110,7 @@ class _Run:
         alike = [ref for ref in beside.values() if member.size is None or ref.size == member.size]
         if not alike and key not in beside:
             return self._put(member, member.stream, key, beside)
-        with tempfile.TemporaryFile() if not member.stream.seekable() else _Kept() as spool:
+        with _Kept() if member.rereadable else tempfile.TemporaryFile() as spool:
             stream, sha256, size = _hashed(member.stream, spool)
             for ref in alike:
                 if self.content.sha256(ref) == sha256:

@@ -34,11 +34,15 @@ _UNREADABLE = (EOFError, OSError, zlib.error, zipfile.BadZipFile, tarfile.TarErr
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One data file of a source: its path inside the source, its stored size in bytes if known, and its stream."""
+    """One data file of a source: its path inside the source, its size in bytes if known, and its stream.
+
+    ``rereadable``: the stream can be read a second time from its beginning.
+    """
 
     path: PurePosixPath
     size: int | None
     stream: BinaryIO
+    rereadable: bool = False
 
 
 def is_data(name: str) -> bool:
@@ -104,10 +108,10 @@ class Source:
         name = file.name.lower()
         if is_data(name):
             with file.open("rb") as stream:
-                yield Member(relative, file.stat().st_size, stream)
+                yield Member(relative, file.stat().st_size, stream, rereadable=True)
         elif is_archive(name):
             # A name inside an archive stands for itself: a folder that holds all members is only the archive's wrapper.
-            inside = self._tar(file) if name.endswith(_TAR) else self._zip(file.open("rb"), file.name)
+            inside = self._tar(file) if name.endswith(_TAR) else self._zip_file(file)
             wrapper = _wrapper(self._names(file))
             for member in inside:
                 path = _safe(member.path, file)
@@ -144,8 +148,12 @@ class Source:
                 if stream is not None:
                     yield Member(PurePosixPath(info.name), info.size, cast(BinaryIO, stream))
 
+    def _zip_file(self, file: Path) -> Iterator[Member]:
+        with file.open("rb") as opened:
+            yield from self._zip(opened, file.name)
+
     def _zip(self, opened: BinaryIO, name: str, *, nested: bool = False) -> Iterator[Member]:
-        with opened, zipfile.ZipFile(opened) as archive:
+        with zipfile.ZipFile(opened) as archive:
             for count, info in enumerate(archive.infolist()):
                 self._check_count(count, name)
                 if info.is_dir():
