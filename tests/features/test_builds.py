@@ -39,10 +39,12 @@ def test_no_training_feature_sees_the_lines_of_the_label(tmp_path: Path) -> None
     shop, other = open_shop(tmp_path / "a", tables), open_shop(tmp_path / "b", with_other_label(tables))
     for one in (shop, other):
         one.build("training")
-        one.build("serving")
+        one.job.prepare("serving", "serving")
     assert tables_of(shop, "features") == tables_of(other, "features")
     # The same change is history for the serving build, so the comparison can fail.
-    assert tables_of(shop, "features_serving") != tables_of(other, "features_serving")
+    for name in RECIPES:
+        if name != "user_features_1":  # looks at headers only
+            assert shop.content(f"features_serving.{name}") != other.content(f"features_serving.{name}")
 
 
 @pytest.mark.slow
