@@ -265,7 +265,7 @@ def _in_cart_order(
 ) -> Lines:
     basket, product, liking, known = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     # What is liked most goes into the cart first, with a good deal of chance.
-    early = parameters["cart_by_liking"] * np.log(liking) + parameters["cart_by_known"] * known
+    early = (parameters["cart_by_liking"] * np.log(liking)).astype(np.float64)
     late = rng.standard_normal(len(basket), dtype=np.float32) - early
     # Now and then a shopper comes for one thing, known or new, and that goes in first.
     late -= np.float32(6.0) * (rng.random(len(basket), dtype=np.float32) < parameters["came_for_it_share"])
