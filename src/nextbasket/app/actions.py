@@ -195,6 +195,7 @@ class Actions:
 
     def _evaluate(self, _run_id: str, progress: Progress) -> Mapping[str, Any]:
         found = self.evaluate(progress)
+        report = self._shop.registry.path(found.cards[0].name, found.cards[0].version) / "report.html"
         return {
             "held_out_shoppers": found.shoppers,
             "candidates": found.candidates,
@@ -202,7 +203,7 @@ class Actions:
                 name: {metric: asdict(figure) for metric, figure in figures.items()}
                 for name, figures in found.metrics.items()
             },
-            "report": str(self._shop.registry.path(found.cards[0].name, found.cards[0].version) / "report.html"),
+            "report": str(report) if report.exists() else None,
         }
 
     def evaluate(self, progress: Progress) -> Evaluated:

@@ -4,7 +4,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,9 @@ from nextbasket.model.split import Split
 from nextbasket.query.base import QueryEngine
 from nextbasket.query.duckdb import DuckDBEngine
 from nextbasket.query.workgroup import Workgroup
+
+ORPHANS_OLDER_THAN = timedelta(days=1)
+"""Data files of no snapshot are deleted when they are this old: younger ones may belong to a run at work."""
 
 
 def now() -> datetime:
@@ -135,6 +138,10 @@ class Shop:
     def split(self) -> Split:
         """Which shoppers are held out of every training: always the same tenth."""
         return Split()
+
+    def sweep(self) -> int:
+        """Delete the data files of killed runs that no snapshot refers to and that are old; returns how many."""
+        return len(self.lake.sweep(ORPHANS_OLDER_THAN, self.catalog.referenced_files()))
 
     # --- looking -------------------------------------------------------------------------------------------------
 

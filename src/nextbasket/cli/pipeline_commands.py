@@ -76,6 +76,8 @@ def run(
 
     with called.shop(create=True) as shop:
         actions, outcomes = _run(called, shop, PIPELINE, source=_absolute(source or ()), shoppers=shoppers, force=force)
+        if not all(outcome.skipped for outcome in outcomes):
+            shop.sweep()
         done = summary(shop, actions, outcomes)
     called.answer(done, lambda: summary_text(done))
 
@@ -162,7 +164,7 @@ def evaluate(context: typer.Context, force: ForceOption = False) -> None:
     called = session(context)
     done = _perform(called, ("evaluate",), force=force)
     found = done["evaluate"]
-    called.answer(found, lambda: f"{metrics_text(found['metrics'])}\n\nreport: {found['report']}")
+    called.answer(found, lambda: f"{metrics_text(found['metrics'])}\n\nreport: {found['report'] or 'none'}")
 
 
 def score(
