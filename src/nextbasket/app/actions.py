@@ -14,6 +14,7 @@ from nextbasket.app.shop import Shop, new_id, now
 from nextbasket.definitions.store import DefinitionKind
 from nextbasket.errors import NotFoundError, UsageError
 from nextbasket.features.builds import DATABASES, AsOf
+from nextbasket.features.job import FEATURE_TABLE, FINAL_QUERIES
 from nextbasket.grocery.sample import generate
 from nextbasket.lake.base import Zone
 from nextbasket.model.definition import ModelDefinition, model_named
@@ -34,6 +35,7 @@ from nextbasket.pipeline.steps import Step
 from nextbasket.progress import Progress
 
 _GENERATED = "generated"
+_TABLE = (FEATURE_TABLE,)
 _MODELS = {
     "model:baseline-sample": ("baseline", False),
     "model:baseline": ("baseline", True),
@@ -58,8 +60,10 @@ class Actions:
             "load": lambda run_id, progress: self._shop.loader.load(run_id, progress).as_json(),
             "prepare-training": lambda run_id, progress: self._prepare(AsOf.TRAINING, run_id, progress),
             "prepare-serving": lambda run_id, progress: self._prepare(AsOf.SERVING, run_id, progress),
-            "features-training": lambda run_id, progress: self._features(AsOf.TRAINING, run_id, progress),
-            "features-serving": lambda run_id, progress: self._features(AsOf.SERVING, run_id, progress),
+            "features-training": lambda run_id, progress: self._features(AsOf.TRAINING, _TABLE, run_id, progress),
+            "features-serving": lambda run_id, progress: self._features(AsOf.SERVING, _TABLE, run_id, progress),
+            "final-training": lambda run_id, progress: self._features(AsOf.TRAINING, FINAL_QUERIES, run_id, progress),
+            "final-serving": lambda run_id, progress: self._features(AsOf.SERVING, FINAL_QUERIES, run_id, progress),
             "train-sample": lambda _, progress: self._train("model:baseline-sample", progress),
             "train-baseline": lambda _, progress: self._train("model:baseline", progress),
             "train-final": lambda _, progress: self._train("model:final", progress),
@@ -81,7 +85,7 @@ class Actions:
             return common | {"source": [_listing(path) for path in self._source], "shoppers": self._shoppers}
         if step.name == "load":
             return common | {"mappings": self._texts(DefinitionKind.MAPPINGS)}
-        if step.name.startswith(("prepare", "features")):
+        if step.name.startswith(("prepare", "features", "final")):
             return common | {
                 "recipes": self._texts(DefinitionKind.RECIPES),
                 "queries": self._texts(DefinitionKind.QUERIES),
@@ -154,8 +158,8 @@ class Actions:
     def _prepare(self, as_of: AsOf, run_id: str, progress: Progress) -> Mapping[str, Any]:
         return self._rows(as_of, self._shop.features.prepare(as_of, run_id, progress))
 
-    def _features(self, as_of: AsOf, run_id: str, progress: Progress) -> Mapping[str, Any]:
-        return self._rows(as_of, self._shop.features.build(as_of, run_id, progress))
+    def _features(self, as_of: AsOf, queries: Sequence[str], run_id: str, progress: Progress) -> Mapping[str, Any]:
+        return self._rows(as_of, self._shop.features.build(as_of, run_id, progress, queries))
 
     def _rows(self, as_of: AsOf, tables: Iterable[str]) -> Mapping[str, Any]:
         names = [f"{DATABASES[as_of]}.{table}" for table in tables]

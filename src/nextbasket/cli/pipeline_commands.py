@@ -118,13 +118,15 @@ def features(
     export: Annotated[
         Path | None, typer.Option(help="Also write the 18 baseline values as CSV without header.")
     ] = None,
+    final: Annotated[bool, typer.Option(help="Build the final model's features too.")] = True,
     force: ForceOption = False,
 ) -> None:
     """Join the feature tables."""
     if export is not None and as_of is AsOfChoice.BOTH:
         raise UsageError("--export writes one build; name it with --as-of training or --as-of serving.")
     called = session(context)
-    done = _perform(called, _builds("features", as_of), force=force)
+    steps = _builds("features", as_of) + (_builds("final", as_of) if final else ())
+    done = _perform(called, steps, force=force)
     if export is not None:
         with called.shop() as shop:
             rows = shop.features.export(as_of.value, export.absolute())

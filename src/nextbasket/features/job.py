@@ -32,8 +32,7 @@ FEATURE_TABLE = "feature_table"
 FINAL_FEATURES = "final_features"
 """The final model's own features."""
 
-QUERIES: tuple[str, ...] = (
-    FEATURE_TABLE,
+FINAL_QUERIES: tuple[str, ...] = (
     "final_targets",
     "final_orders",
     "final_users",
@@ -43,7 +42,10 @@ QUERIES: tuple[str, ...] = (
     "final_product_dows",
     FINAL_FEATURES,
 )
-"""The queries that build the feature tables, in order; the table each one makes has the query's name."""
+"""The queries that build the final model's features, in order; the table each one makes has the query's name."""
+
+QUERIES: tuple[str, ...] = (FEATURE_TABLE, *FINAL_QUERIES)
+"""All queries that build feature tables, in order."""
 
 INPUTS_KEY = "nextbasket.inputs"
 """The key in a commit's summary under which the snapshots of what was read stand, as JSON by table."""
@@ -88,16 +90,23 @@ class FeatureJob:
         progress("recipes done", 1.0)
         return snapshots
 
-    def build(self, as_of: AsOf | str, run_id: str, progress: Progress = silent) -> dict[str, Snapshot]:
-        """Join a build's recipe tables into its feature tables; returns the snapshot of each table by name."""
+    def build(
+        self, as_of: AsOf | str, run_id: str, progress: Progress = silent, queries: Sequence[str] = QUERIES
+    ) -> dict[str, Snapshot]:
+        """Join a build's recipe tables into its feature tables; returns the snapshot of each table by name.
+
+        ``queries`` are the tables to build, in an order in which each finds what it reads.
+        """
         moment = AsOf(as_of)
         database = DATABASES[moment]
         pinned = {name: self._catalog.scan(name) for name in _SHOP_TABLES[moment]}
         pinned |= {f"{database}.{name}": self._catalog.scan(f"{database}.{name}") for name in RECIPES}
         build = _build(moment, pinned)
+        if FEATURE_TABLE not in queries:
+            pinned[f"{database}.{FEATURE_TABLE}"] = self._catalog.scan(f"{database}.{FEATURE_TABLE}")
         snapshots = {}
-        for position, name in enumerate(QUERIES):
-            progress(f"query {name}", position / len(QUERIES))
+        for position, name in enumerate(queries):
+            progress(f"query {name}", position / len(queries))
             table = f"{database}.{name}"
             query = build.bind(self._definitions.text(DefinitionKind.QUERIES, name))
             schema = self._workgroup.describe(query, overrides=pinned)

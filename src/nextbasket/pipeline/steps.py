@@ -47,10 +47,17 @@ PIPELINE: tuple[Step, ...] = (
     ),
     Step(
         "features-training",
-        "join the training features",
+        "join the baseline's training features",
         ("prepare-training",),
-        ("shop.orders", "shop.products", "shop.order_products_prior", *_features("features", *_RECIPE_TABLES)),
-        _features("features", "feature_table", "final_features"),
+        ("shop.orders", "shop.order_products_prior", *_features("features", *_RECIPE_TABLES)),
+        _features("features", "feature_table"),
+    ),
+    Step(
+        "final-training",
+        "build the final model's training features",
+        ("features-training",),
+        ("shop.orders", "shop.products", "shop.order_products_prior", "features.feature_table"),
+        _features("features", "final_features"),
     ),
     Step(
         "prepare-serving",
@@ -61,16 +68,28 @@ PIPELINE: tuple[Step, ...] = (
     ),
     Step(
         "features-serving",
-        "join the serving features",
+        "join the baseline's serving features",
         ("prepare-serving",),
+        (
+            "shop.orders",
+            "shop.order_products",
+            "shop.order_products_prior",
+            *_features("features_serving", *_RECIPE_TABLES),
+        ),
+        _features("features_serving", "feature_table"),
+    ),
+    Step(
+        "final-serving",
+        "build the final model's serving features",
+        ("features-serving",),
         (
             "shop.orders",
             "shop.products",
             "shop.order_products",
             "shop.order_products_prior",
-            *_features("features_serving", *_RECIPE_TABLES),
+            "features_serving.feature_table",
         ),
-        _features("features_serving", "feature_table", "final_features"),
+        _features("features_serving", "final_features"),
     ),
     Step(
         "train-sample",
@@ -89,7 +108,7 @@ PIPELINE: tuple[Step, ...] = (
     Step(
         "train-final",
         "train the final model on all shoppers",
-        ("train-baseline",),
+        ("train-baseline", "final-training"),
         ("shop.orders", "shop.order_products", "features.feature_table", "features.final_features"),
         ("model:final",),
     ),
@@ -111,7 +130,7 @@ PIPELINE: tuple[Step, ...] = (
     Step(
         "score",
         "predict every shopper's next basket",
-        ("features-serving", "train-final"),
+        ("final-serving", "train-final"),
         ("features_serving.feature_table", "features_serving.final_features", "model:final"),
         ("results.predictions", "results.next_baskets"),
     ),
