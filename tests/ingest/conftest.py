@@ -1,6 +1,6 @@
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,6 @@ def fates() -> Any:
     return fates_of
 
 
-def lines(*rows: Sequence[object]) -> Iterator[str]:
-    for row in rows:
-        yield ",".join("" if value is None else str(value) for value in row) + "\n"
+@pytest.fixture
+def make_home() -> type[Home]:
+    return Home

@@ -139,7 +139,7 @@ class Checker:
         if "keys" in found:
             return replace(counted, duplicates=found["keys"] < counted.good)
         keys = counted.good_rows().select(*table.key)
-        again = counted.good > 1 and self.has_duplicates(keys, {scan.table: scan}, counted.good)
+        again = self.has_duplicates(keys, {scan.table: scan}, counted.good)
         return replace(counted, duplicates=again)
 
     def has_duplicates(self, keys: ir.Table, inputs: Inputs, count: int) -> bool:
@@ -147,6 +147,8 @@ class Checker:
 
         Two integer columns are packed into one, which makes the grouping a third faster.
         """
+        if count < 2:
+            return False
         if len(keys.columns) == 2 and all(keys[name].type().is_integer() for name in keys.columns):
             first, second = (keys[name] for name in keys.columns)
             ends = self.one(

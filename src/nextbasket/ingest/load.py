@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from nextbasket.catalog.base import Catalog, CommitMode, DataFile, Scan
 from nextbasket.definitions.store import Definitions
-from nextbasket.errors import InputError
+from nextbasket.errors import InputError, QueryError
 from nextbasket.grocery.tables import LAYOUT, ORDER_PRODUCTS, ORDERS, LayoutTable
 from nextbasket.ingest.checked import CheckedRows, Checker, Orders
 from nextbasket.ingest.checks import DROPPED, FILE, PATH, checked, shop_columns
@@ -234,8 +234,13 @@ class _Load:
         if not table.deliveries:
             return
         staged = self._stager.stage(table.layout, table.deliveries, self._folder(), progress)
-        rows = self._checker.write(staged, self._folder(), orders)
-        if staged.direct and (rows.faulty or rows.duplicates or rows.total != staged.records):
+        rows: CheckedRows | None = None
+        try:
+            rows = self._checker.write(staged, self._folder(), orders)
+        except QueryError:
+            if not staged.direct:
+                raise
+        if rows is None or (staged.direct and (rows.faulty or rows.duplicates or rows.total != staged.records)):
             # Only now do line numbers matter: cut every file into records.
             staged = self._stager.stage(table.layout, table.deliveries, self._folder(), progress, cut_all=True)
             rows = self._checker.write(staged, self._folder(), orders)
@@ -332,9 +337,13 @@ class _Load:
         for part in parts[1:]:
             union = union.union(part)
         folder = self._lake.staging(self._run_id)
-        files = self._engine.write(
-            union, {direct.scan.table: direct.scan for direct in staged.direct}, folder, scan.schema
-        )
+        try:
+            inputs = {direct.scan.table: direct.scan for direct in staged.direct}
+            files = self._engine.write(union, inputs, folder, scan.schema)
+        except QueryError:
+            # A strict engine gives up at the first line that is not right: then the file is cut into records.
+            self._temporary.append(folder)
+            return False
         written = replace(scan, table="staged.order_products_clean", files=tuple(files))
         progress("checking order_products", 0.5)
         if sum(file.rows for file in files) == staged.records and self._lines_are_clean(written, scan, orders):
