@@ -1,6 +1,8 @@
 """A generated shop: its layout, its rules, its seed, and what happens when it cannot be finished."""
 
 import hashlib
+import os
+import select
 import signal
 import subprocess
 import sys
@@ -215,15 +217,30 @@ def pause(message, fraction):
         print(message, flush=True)
         sys.stdin.read()
 
-generate(3000, 1, Path(sys.argv[1]), pause, workers=1)
+if __name__ == "__main__":
+    generate(3000, 1, Path(sys.argv[1]), pause, workers=2)
 """
     command = [sys.executable, "-c", child, str(tmp_path / "shop")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().endswith("orders\n")
         assert [path.name for path in tmp_path.iterdir()] == [f".shop.partial-{process.pid}"]
+        workers = [os.pidfd_open(worker) for worker in children(process.pid)]
         process.send_signal(signal.SIGKILL)
         process.communicate()
+    assert len(workers) >= 2
+    for worker in workers:
+        # A process's descriptor becomes readable when it ends.
+        assert select.select([worker], [], [], 30)[0], "a worker outlived the process that started it"
+        os.close(worker)
     assert not (tmp_path / "shop").exists()
     generate(10, 1, tmp_path / "shop")
     assert [path.name for path in tmp_path.iterdir()] == ["shop"]
+
+
+def children(process: int) -> list[int]:
+    return [
+        int(found)
+        for task in Path(f"/proc/{process}/task").iterdir()
+        for found in (task / "children").read_text().split()
+    ]

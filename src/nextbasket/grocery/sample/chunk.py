@@ -1,7 +1,11 @@
 """One chunk of shoppers, from its seed to CSV bytes: the work that the worker processes share."""
 
 import io
+import os
+import threading
 from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
@@ -47,10 +51,19 @@ def stream(seed: int, place: int, use: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place, use)))
 
 
-def be_modest() -> None:
-    """Keep a worker to one core: the workers themselves are the parallelism."""
+def begin_worker() -> None:
+    """Keep a worker to one core, for the workers themselves are the parallelism, and let it end with its parent."""
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+    # A killed parent tells its workers nothing: without this they would wait for their next task for ever.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def make_chunk(task: Task) -> Written:

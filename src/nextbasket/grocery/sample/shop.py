@@ -14,7 +14,7 @@ import numpy as np
 from nextbasket.errors import HomeError, InputError
 from nextbasket.grocery.sample.calibration import facts
 from nextbasket.grocery.sample.catalogue import fitted_catalogue
-from nextbasket.grocery.sample.chunk import Task, Written, be_modest, make_chunk, stream
+from nextbasket.grocery.sample.chunk import Task, Written, begin_worker, make_chunk, stream
 from nextbasket.grocery.sample.names import product_names
 from nextbasket.grocery.sample.visits import draw_orders
 from nextbasket.progress import Progress, silent
@@ -186,7 +186,7 @@ def _chunks(tasks: list[Task], workers: int | None) -> Iterator[Written]:
         yield from map(make_chunk, tasks)
         return
     # Spawn, not fork: the caller may hold threads of DuckDB or Arrow, which do not survive a fork.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=be_modest) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_worker) as pool:
         waiting = [pool.submit(make_chunk, task) for task in tasks[: 2 * workers]]
         for following in range(len(tasks)):
             written = waiting.pop(0).result()
