@@ -6,6 +6,7 @@ from functools import reduce
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
@@ -17,7 +18,7 @@ from nextbasket.ingest.shop import unbound
 from nextbasket.ingest.staging import Staged
 from nextbasket.query.base import Inputs, QueryEngine
 
-_GROUPS_AT_ONCE = 8_000_000
+_KEYS_AT_ONCE = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,10 @@ class Checker:
         return replace(counted, duplicates=again)
 
     def has_duplicates(self, keys: ir.Table, inputs: Inputs, count: int) -> bool:
-        """Say whether two rows of ``keys`` are equal; exact, in memory bounded by cutting the keys into ranges.
+        """Say whether two of the ``count`` rows of ``keys`` are equal; exact.
 
-        Two integer columns are packed into one, which makes the grouping a third faster.
+        Two integer columns are packed into one number, and the numbers sorted: half the time of grouping them, in
+        8 bytes a row, a range of the first column after the other.
         """
         if count < 2:
             return False
@@ -157,22 +159,14 @@ class Checker:
             span = ends["most"] - ends["least"] + 1
             width = ends["high"] - ends["low"] + 1
             if width * span < 2**62:
-                parts = -(-count // _GROUPS_AT_ONCE)
+                parts = -(-count // _KEYS_AT_ONCE)
                 step = -(-width // parts)
-                packed = ((first - ends["low"]) * span + (second - ends["least"])).name("packed")
-                for part in range(parts):
-                    low = ends["low"] + part * step
-                    some = (
-                        keys.filter((first >= low) & (first < low + step)).select(packed)
-                        if parts > 1
-                        else keys.select(packed)
-                    )
-                    if self._repeated(some, inputs):
+                for low in range(ends["low"], ends["high"] + 1, step):
+                    some = keys.filter((first >= low) & (first < low + step)) if parts > 1 else keys
+                    packed = (some[first.get_name()] - low) * span + (some[second.get_name()] - ends["least"])
+                    if _repeats(self.batches(some.select(packed=packed), inputs)):
                         return True
                 return False
-        return self._repeated(keys, inputs)
-
-    def _repeated(self, keys: ir.Table, inputs: Inputs) -> bool:
         names = list(keys.columns)
         groups = keys.group_by(names).aggregate(times=keys.count())
         return bool(self.one(groups.filter(groups.times > 1).aggregate(n=ibis._.count()), inputs)["n"])
@@ -229,6 +223,17 @@ class Orders:
         one = reduce(lambda one, other: one.union(other), parts)
         # The shop's own orders are each there once already.
         return one.distinct() if self.new is not None else one
+
+
+def _repeats(batches: Iterator[pa.RecordBatch]) -> bool:
+    """Say whether a number stands twice in the only column of these batches."""
+    parts = [batch.column(0).to_numpy(zero_copy_only=False) for batch in batches]
+    if not parts:
+        return False
+    numbers = np.concatenate(parts)
+    del parts
+    numbers.sort()
+    return bool((numbers[1:] == numbers[:-1]).any())
 
 
 def is_integer(text: ir.StringValue) -> ir.BooleanValue:

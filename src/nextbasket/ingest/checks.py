@@ -27,7 +27,7 @@ DROPPED_REASON = "dropped_reason"
 NULL_WORDS = ("NULL", "NA", "N/A", "NAN", "\\N")
 """What numbers may hold instead of nothing, in any letter case."""
 
-_NULL_IDS = ("NULL", "\\N")
+_NULL_IDS = ("NULL", "null", "\\N")
 _ARROW: dict[str, pa.DataType] = {"integer": pa.int64(), "number": pa.float64(), "text": pa.string(), "id": pa.string()}
 _ATHENA = {"integer": "bigint", "number": "double", "text": "string"}
 
@@ -119,7 +119,7 @@ def _value(rule: ColumnRule) -> str:
     """Return a column's typed value, null where what was given does not fit."""
     given, number = f"given_{rule.name}", f"number_{rule.name}"
     if rule.kind == "id":
-        return f"CASE WHEN UPPER({given}) IN ({_list(_NULL_IDS)}) THEN NULL ELSE {given} END"
+        return f"CASE WHEN {given} IN ({_list(_NULL_IDS)}) THEN NULL ELSE {given} END"
     if rule.kind == "text":
         if not rule.allowed:
             return f"NULLIF(text_{rule.name}, '')"
