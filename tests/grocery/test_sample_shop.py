@@ -227,7 +227,7 @@ if __name__ == "__main__":
         assert [path.name for path in tmp_path.iterdir()] == [f".shop.partial-{process.pid}"]
         workers = [os.pidfd_open(worker) for worker in children(process.pid)]
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.wait()
     assert len(workers) >= 2
     for worker in workers:
         # A process's descriptor becomes readable when it ends.
