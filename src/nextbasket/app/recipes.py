@@ -13,13 +13,13 @@ from nextbasket.catalog.types import arrow_schema
 from nextbasket.definitions.store import DefinitionKind
 from nextbasket.errors import InputError, NotFoundError, UsageError
 from nextbasket.ingest.sniff import HEAD_BYTES, column_names, common_type, sniff
+from nextbasket.query.spark_rules import spark_sql
 from nextbasket.query.workgroup import save
 from nextbasket.recipes.compile import Compiled, compile
 from nextbasket.recipes.parse import Recipe, parse
 from nextbasket.recipes.run import RecipeJob, table_expression
 
 _FILE = "input.file"
-_DIALECTS = ("duckdb", "pyspark", "athena")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,9 @@ def explain(shop: Shop, recipe: Recipe, source: str) -> dict[str, Any]:
         for step, schema in zip(recipe.steps, compiled.schemas, strict=True)
     ]
     sql = {
-        ("spark" if dialect == "pyspark" else dialect): str(ibis.to_sql(compiled.expression, dialect=dialect))
-        for dialect in _DIALECTS
+        "duckdb": str(ibis.to_sql(compiled.expression, dialect="duckdb")),
+        "spark": spark_sql(compiled.expression),
+        "athena": str(ibis.to_sql(compiled.expression, dialect="athena")),
     }
     return {"recipe": recipe.name, "steps": steps, "decisions": list(compiled.decisions), "sql": sql}
 

@@ -12,6 +12,7 @@ from nextbasket.cli.session import Session, session
 from nextbasket.cli.summary_text import summary_text
 from nextbasket.errors import UsageError
 from nextbasket.pipeline.steps import PIPELINE, Step, step
+from nextbasket.pipeline.steps import until as steps_until
 
 if TYPE_CHECKING:
     from nextbasket.app.actions import Actions
@@ -66,16 +67,24 @@ def run(
     context: typer.Context,
     source: Annotated[list[Path] | None, typer.Option(help="A folder, file or archive; may be repeated.")] = None,
     shoppers: Annotated[int | None, typer.Option(min=1, help="Shoppers of the generated shop.")] = None,
+    until: Annotated[
+        list[str] | None, typer.Option(help="Run this step and what comes before it only; may be repeated.")
+    ] = None,
     force: ForceOption = False,
 ) -> None:
     """Run the whole pipeline; a home without data starts with a generated shop."""
     called = session(context)
     if source and shoppers is not None:
         raise UsageError("--source brings a shop and --shoppers generates one; use one of them.")
+    known = [one.name for one in PIPELINE]
+    for name in until or ():
+        if name not in known:
+            raise UsageError(f"there is no step '{name}'; the steps are {', '.join(known)}.")
+    chosen = steps_until(until) if until else PIPELINE
     from nextbasket.app.summary import summary
 
     with called.shop(create=True) as shop:
-        actions, outcomes = _run(called, shop, PIPELINE, source=_absolute(source or ()), shoppers=shoppers, force=force)
+        actions, outcomes = _run(called, shop, chosen, source=_absolute(source or ()), shoppers=shoppers, force=force)
         if not all(outcome.skipped for outcome in outcomes):
             shop.sweep()
         done = summary(shop, actions, outcomes)

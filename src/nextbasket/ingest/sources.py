@@ -56,8 +56,9 @@ def is_archive(name: str) -> bool:
 
 
 def is_junk(path: PurePosixPath) -> bool:
-    """Say whether a member is what macOS and file managers leave behind: hidden files and resource forks."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    """Say whether a member is no table: hidden files, what macOS leaves behind, a readme or a licence."""
+    about = path.name.lower().startswith(("readme", "license", "licence")) and path.suffix.lower() in ("", ".txt")
+    return about or any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 class Source:

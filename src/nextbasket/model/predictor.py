@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import xgboost
 
 from nextbasket.errors import ModelError
 
@@ -44,6 +43,8 @@ class XGBoostPredictor:
     """A model in XGBoost's own file. ``threads`` is 1 for single rows: more cost 80 times the time there."""
 
     def __init__(self, folder: Path, *, version: str, threads: int = 1) -> None:
+        import xgboost  # takes a second, and most commands need no model
+
         try:
             signature = json.loads((folder / "signature.json").read_text(encoding="utf-8"))
             self._booster = xgboost.Booster(params={"nthread": threads}, model_file=str(folder / "model.ubj"))
@@ -77,6 +78,8 @@ class XGBoostPredictor:
 
     def explain(self, rows: Rows) -> Rows:
         """Return [n, k + 1]: each feature's part in the log-odds, the base last; a row's sum is its log-odds."""
+        import xgboost
+
         self._check(rows)
         matrix = xgboost.DMatrix(rows, feature_names=list(self._names))
         return np.asarray(self._booster.predict(matrix, pred_contribs=True), dtype=np.float32)

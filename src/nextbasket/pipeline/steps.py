@@ -5,6 +5,7 @@ A name in ``reads`` and ``writes`` is a table (``database.table``), ``landing`` 
 crawled definitions) or ``model:NAME`` (the newest version of a model in the registry).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -141,3 +142,14 @@ PIPELINE: tuple[Step, ...] = (
 def step(name: str) -> Step:
     """Return the step of that name; raises KeyError."""
     return {one.name: one for one in PIPELINE}[name]
+
+
+def until(names: Collection[str]) -> tuple[Step, ...]:
+    """Return the named steps and all that come before them, in order; raises KeyError for an unknown name."""
+    wanted: set[str] = set()
+    waiting = [step(name) for name in names]
+    while waiting:
+        one = waiting.pop()
+        wanted.add(one.name)
+        waiting += [step(name) for name in one.after if name not in wanted]
+    return tuple(one for one in PIPELINE if one.name in wanted)

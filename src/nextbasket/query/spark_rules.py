@@ -42,11 +42,16 @@ class _SparkOptions(Config):  # type: ignore[misc]  # Ibis ships no types
     treat_nan_as_null: bool = False
 
 
-def expression_to_spark(expression: ir.Table, view: Callable[[str], str]) -> str:
-    """Return an Ibis expression as Spark SQL; ``view`` gives the view's name of ``database.table``."""
+def spark_sql(expression: ir.Table) -> str:
+    """Return an Ibis expression as Spark SQL that names its tables as it does; needs no pyspark."""
     if ibis.options.pyspark is None:
         ibis.options.pyspark = _SparkOptions()
-    tree = sqlglot.parse_one(str(ibis.to_sql(expression, dialect="pyspark")), read="spark")
+    return str(ibis.to_sql(expression, dialect="pyspark"))
+
+
+def expression_to_spark(expression: ir.Table, view: Callable[[str], str]) -> str:
+    """Return an Ibis expression as Spark SQL; ``view`` gives the view's name of ``database.table``."""
+    tree = sqlglot.parse_one(spark_sql(expression), read="spark")
     for table in list(dialect.read_tables(tree)):
         key = f"{table.db}.{table.name}" if table.db else table.name
         table.set("this", exp.to_identifier(view(key), quoted=True))
