@@ -28,6 +28,7 @@ def test_a_file_without_header_is_named(home: Any, shop: Any) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|", "^"])
+@pytest.mark.slow
 def test_other_delimiters_are_read(home: Any, shop: Any, delimiter: str) -> None:
     for name in ("orders.csv", "order_products__prior.csv"):
         shop[name] = shop[name].replace(",", delimiter)
@@ -81,6 +82,7 @@ def test_lines_that_cannot_be_cut_are_quarantined_and_the_rest_loads(home: Any, 
     assert {line["file"] for line in home.quarantined("order_products")} == {f"landing/{LINES}"}
 
 
+@pytest.mark.slow
 def test_quarantined_lines_can_be_queried(home: Any, shop: Any) -> None:
     shop["orders.csv"] += '5,9,prior,1,0,1,0\n6,"9\n9",oops,1,0,1,0\n'
     home.take(shop)
@@ -136,6 +138,7 @@ def test_every_kind_of_bad_value_is_found_in_one_load(home: Any, shop: Any, dire
 
 
 @pytest.mark.parametrize("direct_from", [0, 4 << 20])
+@pytest.mark.slow
 def test_an_order_or_line_delivered_twice_is_merged_and_the_last_one_wins(
     home: Any, shop: Any, fates: Any, direct_from: int
 ) -> None:
@@ -150,6 +153,7 @@ def test_an_order_or_line_delivered_twice_is_merged_and_the_last_one_wins(
     assert home.rows("SELECT add_to_cart_order FROM shop.order_products WHERE order_id = 3") == [(5,)]
 
 
+@pytest.mark.slow
 def test_an_empty_optional_file_is_noted(home: Any, shop: Any) -> None:
     shop["aisles.csv"] = ""
     report = home.take(shop)
@@ -165,6 +169,7 @@ def test_an_empty_required_file_is_a_missing_table(home: Any, shop: Any) -> None
         home.take(shop)
 
 
+@pytest.mark.slow
 def test_a_file_with_a_header_only_has_no_rows(home: Any, shop: Any) -> None:
     header = shop["order_products__prior.csv"].split("\n", 1)[0] + "\n"
     shop["order_products__prior.csv"] = header
@@ -178,6 +183,7 @@ def test_a_file_with_a_header_only_has_no_rows(home: Any, shop: Any) -> None:
     assert not home.load().changed
 
 
+@pytest.mark.slow
 def test_a_shop_of_headers_only_loads_and_grows_later(home: Any, shop: Any) -> None:
     empty = {name: content.split("\n", 1)[0] + "\n" for name, content in shop.items()}
     home.take(empty)
@@ -197,6 +203,7 @@ def test_a_gzip_file_cut_off_is_refused_and_nothing_is_landed(home: Any, shop: A
     assert list(home.lake.list(Zone.LANDING)) == []
 
 
+@pytest.mark.slow
 def test_a_gzip_file_cut_off_in_landing_itself_is_named(home: Any, shop: Any) -> None:
     whole = gzip.compress(shop["orders.csv"].encode())
     del shop["orders.csv"]
@@ -208,6 +215,7 @@ def test_a_gzip_file_cut_off_in_landing_itself_is_named(home: Any, shop: Any) ->
         home.load()
 
 
+@pytest.mark.slow
 def test_a_mac_or_windows_or_utf16_file_is_read(home: Any, shop: Any) -> None:
     shop["orders.csv"] = shop["orders.csv"].replace("\n", "\r\n").encode("utf-8-sig")
     shop["products.csv"] = shop["products.csv"].replace("Milk", "Käse").encode("utf-16")
@@ -218,6 +226,7 @@ def test_a_mac_or_windows_or_utf16_file_is_read(home: Any, shop: Any) -> None:
     assert home.rows("SELECT product_name FROM shop.products ORDER BY product_id") == [("Käse",), ("Bread, brown",)]
 
 
+@pytest.mark.slow
 def test_a_file_in_an_older_encoding_is_read(home: Any, shop: Any) -> None:
     names = "".join(f"{number},Crème {number} fraîche\n" for number in range(10, 30))
     shop["products.csv"] = ("product_id,product_name\n" + names).encode("latin-1")

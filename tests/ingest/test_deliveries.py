@@ -45,6 +45,7 @@ def test_a_new_delivery_is_merged_by_key(home: Any, shop: Any, fates: Any) -> No
     assert home.rows("SELECT DISTINCT order_id FROM shop.order_products_prior ORDER BY 1") == [(1,), (3,), (4,)]
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_table_are_the_accepted_lines_of_all_its_deliveries(home: Any, shop: Any) -> None:
     home.take(shop)
     home.take({"orders.csv": shop["orders.csv"] + "9,7,prior,3,1,1,1\n"})
@@ -53,6 +54,7 @@ def test_the_rows_of_a_table_are_the_accepted_lines_of_all_its_deliveries(home: 
     assert home.rows("SELECT COUNT(*) FROM shop.orders") == [(accepted,)] == [(5,)]
 
 
+@pytest.mark.slow
 def test_the_same_file_delivered_again_changes_nothing(home: Any, shop: Any) -> None:
     home.take(shop)
     landed = home.land(home.source(shop))
@@ -62,6 +64,7 @@ def test_the_same_file_delivered_again_changes_nothing(home: Any, shop: Any) -> 
     assert not home.load().changed
 
 
+@pytest.mark.slow
 def test_which_file_came_last_decides_within_one_load(home: Any, shop: Any) -> None:
     header = shop["orders.csv"].split("\n", 1)[0]
     home.land(home.source(shop))
@@ -81,6 +84,7 @@ def test_which_file_came_last_decides_within_one_load(home: Any, shop: Any) -> N
 
 
 @pytest.mark.parametrize("commits", [1, 2, 3, 4, 5])
+@pytest.mark.slow
 def test_a_load_that_died_between_two_commits_is_finished_by_the_next(
     home: Any, shop: Any, monkeypatch: pytest.MonkeyPatch, commits: int, tmp_path: Any
 ) -> None:
@@ -111,6 +115,7 @@ def test_a_load_that_died_between_two_commits_is_finished_by_the_next(
     assert not home.load().changed
 
 
+@pytest.mark.slow
 def test_a_faulty_delivery_commits_nothing(home: Any, shop: Any) -> None:
     home.take(shop)
     before = _state(home)

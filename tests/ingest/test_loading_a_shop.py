@@ -54,6 +54,7 @@ def test_a_shop_in_the_layout_becomes_typed_tables(home: Any, shop: Any) -> None
 
 
 @pytest.mark.parametrize("direct_from", [0, 4 << 20])
+@pytest.mark.slow
 def test_a_file_read_in_place_and_one_cut_into_records_give_the_same(home: Any, shop: Any, direct_from: int) -> None:
     home.direct_from = direct_from
     shop["products.csv"] = shop["products.csv"].replace('"Bread, brown"', "Bread")
@@ -76,6 +77,7 @@ def test_a_second_load_does_nothing(home: Any, shop: Any) -> None:
     assert before == {table: home.catalog.scan(f"shop.{table}").snapshot_id for table in before}
 
 
+@pytest.mark.slow
 def test_staged_files_are_gone_after_a_load(home: Any, shop: Any) -> None:
     home.take(shop)
 
@@ -85,6 +87,7 @@ def test_staged_files_are_gone_after_a_load(home: Any, shop: Any) -> None:
     }
 
 
+@pytest.mark.slow
 def test_optional_tables_and_columns_may_be_missing(home: Any) -> None:
     report = home.take(
         {
@@ -127,6 +130,7 @@ def test_text_ids_are_kept_as_they_are_in_every_table(home: Any, shop: Any) -> N
 
 
 @pytest.mark.parametrize("direct_from", [0, 4 << 20])
+@pytest.mark.slow
 def test_a_zero_before_a_number_makes_the_id_text(home: Any, shop: Any, direct_from: int) -> None:
     home.direct_from = direct_from
     shop["products.csv"] = "product_id,product_name\n0010,Milk\n11,Bread\n"
@@ -136,6 +140,7 @@ def test_a_zero_before_a_number_makes_the_id_text(home: Any, shop: Any, direct_f
     assert home.rows("SELECT DISTINCT product_id FROM shop.order_products ORDER BY 1") == [("0010",), ("10",), ("11",)]
 
 
+@pytest.mark.slow
 def test_ids_that_become_text_later_change_the_tables_that_are_there(home: Any, shop: Any) -> None:
     home.take(shop)
     assert home.rows("SELECT product_id FROM shop.products ORDER BY 1") == [(10,), (11,)]
@@ -152,6 +157,7 @@ def test_ids_that_become_text_later_change_the_tables_that_are_there(home: Any, 
     assert home.rows("SELECT DISTINCT product_id FROM shop.order_products_prior ORDER BY 1") == [("10",), ("11",)]
 
 
+@pytest.mark.slow
 def test_a_line_whose_order_id_is_no_integer_belongs_to_no_order(home: Any, shop: Any) -> None:
     shop["order_products__prior.csv"] += "x9,10,1,0\n"
     report = home.take(shop)
@@ -160,6 +166,7 @@ def test_a_line_whose_order_id_is_no_integer_belongs_to_no_order(home: Any, shop
     assert report.lines["quarantined"] == 1
 
 
+@pytest.mark.slow
 def test_whole_numbers_may_be_written_with_a_point(home: Any, shop: Any) -> None:
     shop["orders.csv"] = shop["orders.csv"].replace("prior,1,0,10,", "prior,1.0,0.0,10.0,NA")
     home.take(shop)
@@ -167,6 +174,7 @@ def test_whole_numbers_may_be_written_with_a_point(home: Any, shop: Any) -> None
     assert home.rows("SELECT * FROM shop.orders WHERE order_id = 1") == [(1, 7, "prior", 1, 0, 10, None)]
 
 
+@pytest.mark.slow
 def test_unknown_columns_are_ignored_and_noted(home: Any, shop: Any) -> None:
     shop["aisles.csv"] = "aisle_id,aisle,note\n1,dairy,x\n2,bakery,y\n"
     report = home.take(shop)
@@ -175,6 +183,7 @@ def test_unknown_columns_are_ignored_and_noted(home: Any, shop: Any) -> None:
     assert home.rows("SELECT * FROM shop.aisles ORDER BY 1") == [(1, "dairy"), (2, "bakery")]
 
 
+@pytest.mark.slow
 def test_parquet_files_load_like_text(home: Any, shop: Any, tmp_path: Any) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq

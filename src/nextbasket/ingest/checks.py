@@ -20,9 +20,9 @@ Field: TypeAlias = "pa.Field[Any]"
 FILE, DROPPED = "src_file", "src_dropped"
 """The columns for a record's file (its number in the load) and for why a mapping left it out."""
 
-PATH = "$path"
+PATH = "src_path"
 DROPPED_REASON = "dropped_reason"
-"""What a mapping may return beside the layout's columns."""
+"""What a mapping's rows may have beside the layout's columns: the file they came from, why they are left out."""
 
 NULL_WORDS = ("NULL", "NA", "N/A", "NAN", "\\N")
 """What numbers may hold instead of nothing, in any letter case."""
@@ -53,7 +53,7 @@ def shop_columns(table: LayoutTable, ids: Mapping[str, str]) -> tuple[Column, ..
 def checked(table: LayoutTable, scan: Scan, *, file: int = 0, files: Sequence[str] = ()) -> exp.Select:
     """Return the checked rows of an input, read under the name ``scan.table``.
 
-    ``file`` numbers the input's file where its rows do not say; with ``files`` the column ``$path`` says which of
+    ``file`` numbers the input's file where its rows do not say; with ``files`` the column ``src_path`` says which of
     these URIs a row came from. ``src_raw`` is what the rows say, else, for a mapping's rows, the values joined by
     commas.
     """
@@ -65,7 +65,7 @@ def checked(table: LayoutTable, scan: Scan, *, file: int = 0, files: Sequence[st
         *(f"{texts[rule.name]} AS text_{rule.name}" for rule in present),
         *(f"{name} AS {name}" for name in (FILE, LINE, RAW, REASON) if name in columns),
         *([f"CAST({DROPPED_REASON} AS varchar) AS {DROPPED}"] if DROPPED_REASON in columns else []),
-        *([f'"{PATH}" AS src_path'] if files else []),
+        *([PATH] if files else []),
         dialect="athena",
     ).from_(exp.to_table(scan.table, dialect="athena"))
     numbers = [rule for rule in present if rule.kind in ("integer", "number")]
@@ -168,7 +168,7 @@ def _file(columns: Mapping[str, Field], file: int, files: Sequence[str]) -> str:
     if not files:
         return str(file)
     cases = " ".join(f"WHEN {_literal(uri)} THEN {number}" for number, uri in enumerate(files))
-    return f"CASE src_path {cases} ELSE -1 END"
+    return f"CASE {PATH} {cases} ELSE -1 END"
 
 
 def _raw(columns: Mapping[str, Field], present: Sequence[ColumnRule], form: str) -> str:

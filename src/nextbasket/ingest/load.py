@@ -256,8 +256,12 @@ class _Load:
 
     def _check_mapped(self, table: _Table, mapping: TableMapping, orders: Orders | None) -> CheckedRows:
         inputs = self._workgroup.inputs(mapping.sql)
-        files = self._engine.write(mapping.sql, inputs, self._folder())
-        schema = self._engine.describe(mapping.sql, inputs)
+        statement = mapping.statement
+        try:
+            schema = self._engine.describe(statement, inputs)
+            files = self._engine.write(statement, inputs, self._folder())
+        except QueryError as error:
+            raise InputError(f"{mapping.where} cannot be run: {error}") from error
         made = Scan(f"staged.{table.layout.name}_mapped", "parquet", tuple(files), schema)
         produced = sum(file.rows for file in files)
         paths: list[str] = []
@@ -425,7 +429,7 @@ class _Load:
         scan = self._shop.define(name, shop_columns(table.layout, ids))
         if name == ORDERS.name and self._eval_set is not None:
             self._shop.set_property(name, PROPERTY, self._eval_set)
-        existing = scan if not table.mapped else replace(scan, files=())
+        existing = replace(scan, files=()) if table.mapping is not None else scan
         if table.clean is not None:
             table.fates = [
                 FileFates(
@@ -444,6 +448,9 @@ class _Load:
         summary = summary_of(table.fates)
         if table.mapping is not None:
             summary = self._summary_of_mapping(table, table.mapping)
+        elif SUMMARY in self._shop.summary(name):
+            # The same rows of the same mapping, with another eval_set.
+            summary[SUMMARY] = self._shop.summary(name)[SUMMARY]
         files: list[DataFile] = []
         rows, inputs = self._new_version(table, scan, existing if derive else replace(existing, files=touched))
         if derive:
@@ -451,7 +458,7 @@ class _Load:
         if derive or (table.rows is not None and (table.rows.good or touched)):
             files = self._engine.write(rows, inputs, self._lake.staging(self._run_id), scan.schema)
         mode = CommitMode.APPEND
-        if derive or table.mapped:
+        if derive or table.mapping is not None:
             mode = CommitMode.OVERWRITE
         elif touched:
             mode = CommitMode.MERGE_BY_KEY

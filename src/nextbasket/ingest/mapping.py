@@ -11,12 +11,15 @@ from collections.abc import Mapping as Values
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlglot import exp
+
 from nextbasket.definitions.store import DefinitionKind, Definitions
 from nextbasket.errors import InputError
 from nextbasket.grocery.tables import LAYOUT, LayoutTable
-from nextbasket.ingest.checks import DROPPED_REASON
+from nextbasket.ingest.checks import DROPPED_REASON, PATH
 from nextbasket.ingest.crawl import DATABASE as LANDING
 from nextbasket.lake.base import FileRef
+from nextbasket.query import dialect
 
 SUMMARY = "nextbasket.mapping"
 """The key of a snapshot's summary that says from which mapping and files it was made."""
@@ -44,6 +47,15 @@ class Mapping:
         """What the mapping's result depends on, as one text."""
         content = [self.sql, [[file.ref.key, file.sha256] for file in self.files]]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    @property
+    def statement(self) -> str:
+        """The statement to run: a column ``"$path"`` of its result has a name that a stored file may have."""
+        tree = dialect.parse(self.sql)
+        for projection in list(tree.selects) if isinstance(tree, exp.Query) else []:
+            if projection.alias_or_name == dialect.PATH_COLUMN:
+                projection.replace(exp.alias_(projection.unalias().copy(), PATH))
+        return tree.sql(dialect="athena")
 
     @property
     def where(self) -> str:
