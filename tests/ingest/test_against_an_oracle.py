@@ -139,7 +139,8 @@ def test_the_tables_and_the_fates_are_those_of_plain_python(
     (fate,) = [file for file in first.files if file.table == "order_products"]
     bad = len(lines) - len(good_lines) + len(torn)
     assert (fate.accepted, fate.merged, fate.quarantined) == (len(good_lines) - again_now, again_now, bad)
-    for fate in second.files:
+    # Where an id became text, the report names the earlier files too: they were loaded again.
+    for fate in (file for file in second.files if file.key == "order_products/later.csv"):
         merged = again_in_all - again_now
         assert (fate.accepted, fate.merged) == (len(later_lines) - merged, merged)
         assert fate.quarantined == len(later) - len(later_lines)
