@@ -13,7 +13,7 @@ import pytest
 from .command import arguments, digests, environment, nextbasket
 
 QUICK_KILLS = 10
-SOAK_KILLS = 60
+SOAK_KILLS = 30
 
 
 @pytest.fixture(scope="module")

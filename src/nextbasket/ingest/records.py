@@ -20,7 +20,7 @@ LONGEST_LINE = 16 << 20
 LONGEST_RECORD_LINES = 100
 LONGEST_RECORD_BYTES = 1 << 16
 _SHOWN_BYTES = 4096
-_DIGIT_BLOCK = 1 << 18
+_BLOCK = 1 << 17
 
 LINE, RAW, REASON = "src_line", "src_raw", "src_reason"
 """The columns beside a record's fields: its line in the file from 1, its text as delivered, why it cannot be read."""
@@ -63,9 +63,13 @@ def examine(stream: BinaryIO, delimiter: str, width: int, *, header: bool) -> An
         if text:
             if not _is_plain(text):
                 return _NOT_PLAIN
-            lines += text.count(b"\n")
-            delimiters += text.count(delim)
-            digits = digits and _only_digits(text, delim[0])
+            digits = digits and not text.translate(None, b"0123456789\r\n" + delim)
+            counts = _Counts(text, delim[0], zeros=digits)
+            if counts.blank:
+                return _NOT_PLAIN
+            lines += counts.lines
+            delimiters += counts.delimiters
+            digits = digits and not counts.zero_first
         if not block:
             break
     if delimiters != lines * (width - 1):
@@ -74,7 +78,7 @@ def examine(stream: BinaryIO, delimiter: str, width: int, *, header: bool) -> An
 
 
 def _is_plain(text: bytes) -> bool:
-    if b'"' in text or b"\0" in text or text[0] in b"\r\n" or b"\n\n" in text:
+    if b'"' in text or b"\0" in text or text[0] in b"\r\n":
         return False
     if b"\r" in text and (b"\n\r" in text or not text.count(b"\r") == text.count(b"\r\n") == text.count(b"\n")):
         return False
@@ -91,22 +95,28 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _only_digits(text: bytes, delimiter: int) -> bool:
-    codes = np.frombuffer(text, np.uint8)
-    for start in range(0, len(codes), _DIGIT_BLOCK):
-        # One byte more than the block, so that a zero at its end is seen with what follows.
-        block = codes[start : start + _DIGIT_BLOCK + 1]
-        digit = (block - np.uint8(48)) < 10
-        allowed = digit | (block == delimiter) | (block == 10) | (block == 13)
-        if not allowed.all():
-            return False
-        zero_first = (block[1:-1] == 48) & ~digit[:-2] & digit[2:]
-        if zero_first.any():
-            return False
-        before = codes[start - 1] if start else 10
-        if len(block) > 1 and block[0] == 48 and digit[1] and not 48 <= before <= 57:
-            return False
-    return True
+class _Counts:
+    """Counts of a text that begins and ends with a line, taken block by block so that each stays in the cache.
+
+    ``blank``: two line feeds stand together. ``zero_first`` is looked for with ``zeros`` only, in a text of digits,
+    delimiters and line ends: some number of several digits begins with a zero.
+    """
+
+    def __init__(self, text: bytes, delimiter: int, *, zeros: bool) -> None:
+        self.lines = self.delimiters = 0
+        self.blank = False
+        self.zero_first = zeros and text[0] == 48 and 48 <= text[1] <= 57
+        codes = np.frombuffer(text, np.uint8)
+        for start in range(0, len(codes), _BLOCK):
+            # Two bytes more than the block, so that what stands across its end is seen.
+            block = codes[start : start + _BLOCK + 2]
+            newline, delimits = block == 10, block == delimiter
+            self.lines += int(np.count_nonzero(newline[:_BLOCK]))
+            self.delimiters += int(np.count_nonzero(delimits[:_BLOCK]))
+            self.blank = self.blank or bool((newline[:-1] & newline[1:]).any())
+            if zeros and not self.zero_first:
+                begins = (newline | delimits)[:-2] & (block[1:-1] == 48)
+                self.zero_first = bool((begins & (block[2:] - np.uint8(48) < 10)).any())
 
 
 class RecordReader:

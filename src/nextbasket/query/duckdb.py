@@ -37,6 +37,7 @@ BATCH_ROWS = 65_536
 # Row groups of this size keep memory flat while two threads write; measured in docs/sql.md.
 ROW_GROUP_ROWS = 122_880
 ZSTD_LEVEL = 1
+DICTIONARY_VALUES = 4096
 FILE_BYTES = 512 * 1024 * 1024
 
 _ENCODINGS = {
@@ -411,6 +412,7 @@ def _copy_options(schema: pa.Schema, format: str, partition_by: tuple[str, ...],
             "COMPRESSION zstd",
             f"COMPRESSION_LEVEL {ZSTD_LEVEL}",
             f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}",
+            f"DICTIONARY_SIZE_LIMIT {DICTIONARY_VALUES}",
         ]
         ids = _field_ids(schema)
         if ids:
