@@ -624,8 +624,10 @@ def test_a_result_is_read_once_and_a_cancelled_one_not_at_all(engine: QueryEngin
 
 
 def test_a_query_beyond_its_seconds_is_stopped(engine: QueryEngine, shop: Inputs) -> None:
-    wide = ", ".join(f"orders o{number}" for number in range(16))
-    handle = engine.start(select("sum(o1.order_id * o15.order_id)", f"FROM {wide}"), shop, limits=Limits(seconds=1))
+    # Spark's own loops run on to their end after the query was stopped: there this one ends some seconds later.
+    tables = 11 if engine.capabilities().name == "spark" else 16
+    wide = ", ".join(f"orders o{number}" for number in range(tables))
+    handle = engine.start(select("sum(o1.order_id * o9.order_id)", f"FROM {wide}"), shop, limits=Limits(seconds=1))
     with pytest.raises(QueryError, match="longer than its limit of 1 seconds"):
         list(handle.batches())
     assert handle.state is QueryState.FAILED

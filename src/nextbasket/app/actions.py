@@ -12,7 +12,7 @@ from typing import Any
 from nextbasket import __version__
 from nextbasket.app.shop import Shop, new_id, now
 from nextbasket.definitions.store import DefinitionKind
-from nextbasket.errors import NotFoundError, UsageError
+from nextbasket.errors import InputError, NotFoundError, UsageError
 from nextbasket.features.builds import DATABASES, AsOf
 from nextbasket.features.job import FEATURE_TABLE, FINAL_QUERIES
 from nextbasket.grocery.sample import generate
@@ -57,7 +57,7 @@ class Actions:
         self._perform: Mapping[str, Callable[[str, Progress], Mapping[str, Any]]] = {
             "land": self._land,
             "crawl": lambda _, progress: self._shop.crawler.crawl(progress=progress).as_json(),
-            "load": lambda run_id, progress: self._shop.loader.load(run_id, progress).as_json(),
+            "load": self._load,
             "prepare-training": lambda run_id, progress: self._prepare(AsOf.TRAINING, run_id, progress),
             "prepare-serving": lambda run_id, progress: self._prepare(AsOf.SERVING, run_id, progress),
             "features-training": lambda run_id, progress: self._features(AsOf.TRAINING, _TABLE, run_id, progress),
@@ -145,6 +145,16 @@ class Actions:
                 shutil.rmtree(folder, ignore_errors=True)
             shop.catalog.set_state(_GENERATED, json.dumps({**begun, "landed": True}))
         return report | {"generated": self.generated}
+
+    def _load(self, run_id: str, progress: Progress) -> Mapping[str, Any]:
+        report = self._shop.loader.load(run_id, progress)
+        empty = [name for name in (ORDERS, LINES) if not self._shop.rows_of(name)]
+        if empty:
+            raise InputError(
+                f"no line could be loaded into {' and '.join(empty)}: the files in the home's quarantine/ hold the "
+                "lines and their reasons; land corrected files."
+            )
+        return report.as_json()
 
     @property
     def generated(self) -> Mapping[str, int] | None:

@@ -20,6 +20,8 @@ from nextbasket.recipes.parse import Recipe, parse
 from nextbasket.recipes.run import RecipeJob, table_expression
 
 _FILE = "input.file"
+_FILE_SUFFIXES = (".tsv", ".txt", ".xls", ".xlsx", ".jsonl", ".gz", ".zip", ".avro", ".orc")
+_PIPELINE_DATABASES = ("landing", "quarantine", "shop", "features", "features_serving", "results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,15 @@ def run(shop: Shop, recipe: Recipe, source: str, output: str) -> int:
     compiled = _compiled(recipe, given)
     suffix = Path(output).suffix.lower()
     if suffix in (".csv", ".json", ".parquet"):
+        file = shop.output_file(Path(output), source=Path(source) if Path(source).is_file() else None)
         handle = shop.engine.start(compiled.expression, {given.name: given.scan})
-        return save(handle, Path(output).absolute(), suffix.removeprefix("."))
+        return save(handle, file, suffix.removeprefix("."))
     database, _, table = output.partition(".")
-    if not table.isidentifier() or not database.isidentifier():
+    if not table.isidentifier() or not database.isidentifier() or suffix in _FILE_SUFFIXES:
         raise UsageError(f"--output {output} is neither database.table nor a .csv, .json or .parquet file.")
-    if database in ("landing", "shop"):
-        raise UsageError(f"--output {output}: the databases landing and shop belong to crawl and load; use another.")
+    if database in _PIPELINE_DATABASES:
+        owned = ", ".join(_PIPELINE_DATABASES)
+        raise UsageError(f"--output {output}: the databases {owned} belong to the pipeline; use another.")
     job = RecipeJob(shop.workgroup, shop.catalog)
     expression = table_expression(given.name, given.scan.schema)
     done = job.run(recipe, expression, output, run_id=f"recipe-{new_id()}", overrides={given.name: given.scan})

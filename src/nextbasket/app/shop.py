@@ -30,6 +30,8 @@ from nextbasket.query.workgroup import Workgroup
 ORPHANS_OLDER_THAN = timedelta(days=1)
 """Data files of no snapshot are deleted when they are this old: younger ones may belong to a run at work."""
 
+_OWN_FOLDERS = ("landing", "warehouse", "quarantine", "exchange", "models", "definitions", "scratch", "catalog.db")
+
 
 def now() -> datetime:
     """Return the time; the clock that all parts of a shop are given."""
@@ -143,6 +145,19 @@ class Shop:
         """Delete the data files of killed runs that no snapshot refers to and that are old; returns how many."""
         return len(self.lake.sweep(ORPHANS_OLDER_THAN, self.catalog.referenced_files()))
 
+    def output_file(self, path: Path, *, source: Path | None = None) -> Path:
+        """Return the absolute path of a file to write; raises UsageError where writing it would destroy data.
+
+        That is inside the home's own folders, ``results`` excepted, and over the file that is read.
+        """
+        wanted = path.absolute().resolve()
+        if source is not None and wanted == source.resolve():
+            raise UsageError(f"the output {path} is the input itself; choose another file.")
+        inside = wanted.relative_to(self.home.resolve()).parts if wanted.is_relative_to(self.home.resolve()) else ()
+        if inside and inside[0] in _OWN_FOLDERS:
+            raise UsageError(f"the output {path} lies in the home's own {inside[0]}/; choose a place outside it.")
+        return wanted
+
     # --- looking -------------------------------------------------------------------------------------------------
 
     def statement(self, text: str) -> str:
@@ -152,6 +167,8 @@ class Shop:
         path = Path(text[1:])
         if path.is_file():
             return path.read_text(encoding="utf-8")
+        if path.suffix or len(path.parts) > 1:
+            raise NotFoundError(f"there is no file {path}.")
         return self.definitions.text(DefinitionKind.QUERIES, text[1:])
 
     def rows_of(self, table: str) -> int | None:

@@ -64,7 +64,7 @@ def query(
         workgroup = shop.workgroup_on(engine)
         if output is not None:
             kind = output.suffix.removeprefix(".").lower()
-            rows = save(workgroup.execute(text, database=database), output.absolute(), kind)
+            rows = save(workgroup.execute(text, database=database), shop.output_file(output), kind)
             called.answer({"output": str(output), "rows": rows}, f"{rows:,} rows written to {output}")
             return
         handle = workgroup.execute(text, database=database)

@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from nextbasket import __version__
 from nextbasket.cli import catalog_commands, model_commands, pipeline_commands, planned_commands, recipe_commands
-from nextbasket.cli.session import Session
+from nextbasket.cli.session import Session, session
 from nextbasket.errors import NextbasketError
 
 app = typer.Typer(
@@ -38,14 +38,15 @@ def options(
 
 
 @app.command()
-def version() -> None:
+def version(context: typer.Context) -> None:
     """Print the version."""
-    typer.echo(__version__)
+    session(context).answer({"version": __version__}, __version__)
 
 
 for module in (pipeline_commands, catalog_commands, recipe_commands, model_commands, planned_commands):
     module.add_to(app)
 
+_STOPPED = "stopped; run the same command again to go on."
 _SPACE = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -66,11 +67,11 @@ def main() -> None:
             show()
         status = error.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        _say("stopped; run the same command again to go on.")
+        _say(_STOPPED)
         status = 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader, ``head`` for example, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 1
+        status = 0
     except NextbasketError as error:
         if debug:
             raise
@@ -79,8 +80,12 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        _say(_sentence_of(error))
-        status = 1
+        if "Query interrupted" in str(error):  # Ctrl-C reached the engine before Python
+            _say(_STOPPED)
+            status = 130
+        else:
+            _say(_sentence_of(error))
+            status = 1
     sys.exit(status if isinstance(status, int) else 0)
 
 

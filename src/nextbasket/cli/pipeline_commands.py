@@ -138,7 +138,7 @@ def features(
     done = _perform(called, steps, force=force)
     if export is not None:
         with called.shop() as shop:
-            rows = shop.features.export(as_of.value, export.absolute())
+            rows = shop.features.export(as_of.value, shop.output_file(export))
         done[f"features-{as_of.value}"] |= {"exported": rows, "file": str(export)}
     _answer_steps(called, done)
 
@@ -192,8 +192,10 @@ def score(
 
         with called.shop() as shop:
             inputs = ModelInputs(shop.engine, shop.catalog, TABLES)
-            orders = write_submission(inputs, submission.absolute())
+            orders = write_submission(inputs, shop.output_file(submission))
         done["score"] |= {"submission": str(submission), "orders": orders}
+        if not orders:
+            done["score"] |= {"note": "this shop has no test orders, so there is nothing to submit"}
     _answer_steps(called, done)
 
 

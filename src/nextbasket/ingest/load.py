@@ -168,12 +168,14 @@ class _Load:
         texts = mapping_texts(self._definitions)
         faults: list[str] = []
         for name, table in self._tables.items():
+            before = len(faults)
             if name in texts:
                 table.mapped = True
                 faults += self._find_mapping(table, texts[name], landed)
             else:
                 faults += self._find_deliveries(table, landed)
-            if not table.new and not table.layout.optional and not self._shop.columns(name):
+            lacks = not table.new and not table.layout.optional and not self._shop.columns(name)
+            if lacks and len(faults) == before:
                 where = " or ".join(f"landing/{source}/" for source in landing_tables(table.layout))
                 faults.append(
                     f"the table {name} is missing: land {name}.csv (there is no file in {where}), "

@@ -250,7 +250,7 @@ def measure(
         for name, value in values(weights):
             drawn[name].append(value)
     samples = {name: np.array(found) for name, found in drawn.items()}
-    figures = {name: _figure(value, samples[name]) for name, value in values(None)}
+    figures = {name: _within(_figure(value, samples[name]), name) for name, value in values(None)}
     return Measured(figures, samples)
 
 
@@ -316,6 +316,12 @@ def _calibration_error(scores: npt.NDArray[np.floating], outcomes: Outcomes) -> 
         return float(np.abs(by_bin @ drawn).sum() / (rows @ drawn))
 
     return value
+
+
+def _within(figure: Figure, metric: str) -> Figure:
+    """Keep an interval that was moved inside what the metric can be: 0 to 1, for the log loss 0 and above."""
+    most = float("inf") if metric == "log_loss" else 1.0
+    return Figure(figure.value, max(figure.low, 0.0), min(figure.high, most))
 
 
 def _figure(value: float, samples: Floats) -> Figure:
