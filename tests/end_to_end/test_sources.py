@@ -37,7 +37,7 @@ def loaded(home: Path, source: Path) -> dict[str, tuple[int, int]]:
 @pytest.fixture(scope="module")
 def expected(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int]]:
     found = loaded(tmp_path_factory.mktemp("expected") / "home", shop)
-    lines = sum(1 for name in TABLES[4:] for _ in (shop / f"{name}.csv").open()) - 2
+    lines = sum((shop / f"{name}.csv").read_bytes().count(b"\n") for name in TABLES[4:]) - 2
     assert found["shop.order_products"][0] == lines
     return found
 
