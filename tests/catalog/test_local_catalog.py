@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
@@ -319,46 +318,14 @@ def test_a_lost_metadata_file_is_named_and_the_table_can_be_dropped(
     assert open_home(home).define(ORDERS).created
 
 
-@pytest.mark.slow
-def test_ten_thousand_landed_files_are_planned_quickly(tmp_path: Path) -> None:
+def test_ten_thousand_landed_files_are_planned(tmp_path: Path) -> None:
     folder = tmp_path / "landing" / "orders"
     folder.mkdir(parents=True)
     for number in range(10_000):
         (folder / f"{number:05d}.csv").touch()
     catalog = open_home(tmp_path)
     catalog.define(TableDefinition("landing", "orders", ORDERS.columns, str(folder), "csv"))
-    started = time.perf_counter()
-    files = catalog.scan("landing.orders").files
-    seconds = time.perf_counter() - started
-    assert len(files) == 10_000
-    assert seconds < 3.0  # takes about 0.2 s
-
-
-@pytest.mark.slow
-def test_small_work_stays_quick(home: Path) -> None:
-    for number in range(50):
-        open_home(home).define(replace(ORDERS, database=f"d{number % 5}", name=f"t{number}"))
-    seconds: dict[str, list[float]] = {"commit": [], "scan": [], "tables": [], "ingested": []}
-    for number in range(10):
-        file = write(home, [number])
-        for what, work in (
-            (
-                "commit",
-                lambda f=file, n=number: open_home(home).commit("shop.orders", CommitMode.APPEND, [f], run_id=f"r{n}"),
-            ),
-            ("scan", lambda: open_home(home).scan("shop.orders")),
-            ("tables", lambda: open_home(home).tables()),
-            ("ingested", lambda: open_home(home).ingested("aa")),
-        ):
-            started = time.perf_counter()
-            work()
-            seconds[what].append(time.perf_counter() - started)
-    best = {what: min(taken) for what, taken in seconds.items()}
-    # On the machine of the design: 0.04, 0.003, 0.02 and 0.001 s. The best of ten, since others share the machine.
-    assert best["commit"] < 0.25, best
-    assert best["scan"] < 0.03, best
-    assert best["tables"] < 0.2, best
-    assert best["ingested"] < 0.01, best
+    assert len(catalog.scan("landing.orders").files) == 10_000
 
 
 def test_files_put_later_belong_to_the_table_read_in_place(tmp_path: Path) -> None:

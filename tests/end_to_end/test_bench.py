@@ -61,7 +61,7 @@ def test_a_failure_is_reported_in_its_own_words(measuring: ModuleType, tmp_path:
     assert result.outcome == "failed: ValueError: no such column"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_bench_runs_on_a_small_shop(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCH / "run.py"), "--scale", "small", "--rounds", "1", "--skip", "spark"]
     command += ["--work", str(tmp_path / "work"), "--report", str(tmp_path / "report")]
