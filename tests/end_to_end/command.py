@@ -45,10 +45,10 @@ def digests(home: Path) -> dict[str, tuple[int, int]]:
         if not files:
             found[definition.full_name] = (0, 0)
             continue
-        row = duckdb.execute(
-            "SELECT count(*), sum(hash(t)::HUGEINT) FROM read_parquet($files, union_by_name = true) AS t",
-            {"files": files},
-        ).fetchone()
-        assert row is not None
-        found[definition.full_name] = (row[0], int(row[1]))
+        with duckdb.connect() as connection:
+            ((rows, digest),) = connection.execute(
+                "SELECT count(*), sum(hash(t)::HUGEINT) FROM read_parquet($files, union_by_name = true) AS t",
+                {"files": files},
+            ).fetchall()
+        found[definition.full_name] = (rows, int(digest))
     return found
