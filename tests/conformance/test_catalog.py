@@ -391,7 +391,9 @@ def test_duckdb_writes_what_the_catalog_commits(shop: Shop) -> None:
     )
     shop.catalog.commit("shop.t", APPEND, [DataFile(uri, 1000, Path(uri).stat().st_size)], run_id="r")
     uris = [file.uri for file in shop.catalog.scan("shop.t").files]
-    found = duckdb.execute("SELECT count(*), sum(order_id), max(n), min(day) FROM read_parquet(?)", [uris]).fetchone()
+    (found,) = duckdb.execute(
+        "SELECT count(*), sum(order_id), max(n), min(day) FROM read_parquet(?)", [uris]
+    ).fetchall()
     assert found == (1000, 499500, 499.5, date(2024, 5, 1))
 
 
