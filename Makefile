@@ -8,7 +8,7 @@ DEV := $(VENV)/.dev
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-system run quick test soak bench lock clean
+.PHONY: help setup setup-system run checks quick test soak bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 22
@@ -43,7 +43,7 @@ checks: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-quick: checks ## all checks and the quick tests (about three minutes)
+quick: checks ## all checks and the quick tests
 	$(BIN)/pytest -m "not slow and not spark and not soak" -q
 
 test: checks ## all checks and all tests (under 25 minutes on 2 cores)
