@@ -67,3 +67,15 @@ def test_what_is_delivered_is_kept_and_what_was_derived_stays_derived(home: Any,
     ]
     assert home.rows("SELECT COUNT(*) FROM shop.order_products_prior WHERE order_id = 9") == [(1,)]
     assert home.take({"orders/later.csv": orders.replace("\n9,9,prior", "\n11,9,train")}).eval_set == "derived"
+
+
+@pytest.mark.slow
+def test_an_order_that_was_train_before_its_correction_does_not_count_as_train(home: Any, shop: Any) -> None:
+    orders = (
+        "order_id,user_id,eval_set,order_number,order_dow,order_hour_of_day,days_since_prior_order\n"
+        "1,7,prior,1,0,9,\n2,7,train,2,0,9,7\n2,7,prior,2,0,9,7\n"
+    )
+    lines = {"order_products.csv": "order_id,product_id\n1,10\n2,10\n"}
+    without = {name: text for name, text in shop.items() if not name.startswith("order")}
+    assert home.take({**without, **lines, "orders.csv": orders}).eval_set == "derived"
+    assert home.rows("SELECT order_id, eval_set FROM shop.orders ORDER BY 1") == [(1, "prior"), (2, "train")]

@@ -1,7 +1,6 @@
 """A table's new lines, checked and written down once: what the loader asks about them, and how it reads them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -16,11 +15,13 @@ from nextbasket.catalog.base import DataFile, Scan
 from nextbasket.grocery.tables import LayoutTable
 from nextbasket.ingest.checks import DROPPED, FILE, checked, checked_schema
 from nextbasket.ingest.records import LINE, REASON
+from nextbasket.ingest.repeats import has_repeats, repeats_in_groups
 from nextbasket.ingest.shop import unbound
 from nextbasket.ingest.staging import Staged
 from nextbasket.query.base import Inputs, QueryEngine
 
 _KEYS_AT_ONCE = 50_000_000
+_LOOKED_AT_AGAIN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,38 +141,57 @@ class Checker:
             has_train=found.get("train", 0) > 0,
         )
         if "keys" in found:
-            return replace(counted, duplicates=found["keys"] < counted.good)
+            counted = replace(counted, duplicates=found["keys"] < counted.good)
+            return self._with_sets_of_latest(counted) if "eval_set" in rows.columns and counted.duplicates else counted
         keys = counted.good_rows().select(*table.key)
         again = self.has_duplicates(keys, {scan.table: scan}, counted.good)
         return replace(counted, duplicates=again)
 
+    def _with_sets_of_latest(self, orders: CheckedRows) -> CheckedRows:
+        """Let only the lines that are kept say which eval_sets there are."""
+        latest = orders.latest()
+        inputs = {orders.scan.table: orders.scan}
+        missing, train = latest.eval_set.isnull(), latest.eval_set == "train"
+        found = self.one(latest.aggregate(missing=missing.sum(), train=train.fill_null(False).sum()), inputs)
+        return replace(orders, complete_sets=not found["missing"], has_train=bool(found["train"]))
+
     def has_duplicates(self, keys: ir.Table, inputs: Inputs, count: int) -> bool:
         """Say whether two of the ``count`` rows of ``keys`` are equal; exact.
 
-        Two integer columns are packed into one number, and the numbers sorted: half the time of grouping them, in
-        8 bytes a row, a range of the first column after the other.
+        Two integer columns are compared as numbers, which takes a fraction of the time of grouping them.
         """
         if count < 2:
             return False
         if len(keys.columns) == 2 and all(keys[name].type().is_integer() for name in keys.columns):
-            first, second = (keys[name] for name in keys.columns)
+            first, second = (keys[name].cast("int64") for name in keys.columns)
             ends = self.one(
                 keys.aggregate(low=first.min(), high=first.max(), least=second.min(), most=second.max()), inputs
             )
             span = ends["most"] - ends["least"] + 1
-            width = ends["high"] - ends["low"] + 1
-            if width * span < 2**62:
-                parts = -(-count // _KEYS_AT_ONCE)
-                step = -(-width // parts)
-                for low in range(ends["low"], ends["high"] + 1, step):
-                    some = keys.filter((first >= low) & (first < low + step)) if parts > 1 else keys
-                    packed = (some[first.get_name()] - low) * span + (some[second.get_name()] - ends["least"])
-                    if _repeats(self.batches(some.select(packed=packed), inputs), count):
-                        return True
-                return False
+            if (ends["high"] - ends["low"] + 1) * span < 2**62:
+                pairs = self.batches(keys.select(first=first, second=second), inputs)
+                numbers = ((_numbers(batch, 0), _numbers(batch, 1)) for batch in pairs)
+                seen = repeats_in_groups(numbers, ends["least"], span)
+                if seen is None or len(seen.scattered) > _LOOKED_AT_AGAIN:
+                    return self._unsorted_repeat(keys, inputs, ends, count)
+                if seen.repeated or not len(seen.scattered):
+                    return seen.repeated
+                keys = keys.filter(first.isin(seen.scattered.tolist()))
         names = list(keys.columns)
         groups = keys.group_by(names).aggregate(times=keys.count())
         return bool(self.one(groups.filter(groups.times > 1).aggregate(n=ibis._.count()), inputs)["n"])
+
+    def _unsorted_repeat(self, keys: ir.Table, inputs: Inputs, ends: Mapping[str, int], count: int) -> bool:
+        """Say whether two integer keys are equal, wherever they stand: a range of the first column after the other."""
+        first, second = (keys[name].cast("int64") for name in keys.columns)
+        span = ends["most"] - ends["least"] + 1
+        step = -(-(ends["high"] - ends["low"] + 1) // -(-count // _KEYS_AT_ONCE))
+        for low in range(ends["low"], ends["high"] + 1, step):
+            some = keys.filter((first >= low) & (first < low + step)) if count > _KEYS_AT_ONCE else keys
+            packed = (first - low) * span + (second - ends["least"])
+            if has_repeats(_numbers(batch, 0) for batch in self.batches(some.select(packed=packed), inputs)):
+                return True
+        return False
 
     def table(self, query: ir.Table, inputs: Inputs) -> pa.Table:
         """Return all rows of a small result."""
@@ -216,37 +236,18 @@ class Orders:
         return parts[0] if len(parts) == 1 else exp.union(*parts)
 
     def ids(self, kind: str = "string") -> ir.Table:
-        """Return the ids as ``known_order``, each once, as text or as ``int64``."""
+        """Return the ids as ``known_order``, as text or as ``int64``; an id may stand there twice."""
         parts = []
         if self.shop is not None:
             parts.append(unbound(self.shop).select(known_order=ibis._.order_id.cast(kind)))
         if self.new is not None:
             parts.append(self.new.good_rows().select(known_order=ibis._.order_id.cast(kind)))
-        one = reduce(lambda one, other: one.union(other), parts)
-        # The shop's own orders are each there once already.
-        return one.distinct() if self.new is not None else one
+        return reduce(lambda one, other: one.union(other), parts)
 
 
-def _repeats(batches: Iterator[pa.RecordBatch], count: int) -> bool:
-    """Say whether a number stands twice in the only column of these batches, which hold at most ``count`` rows.
-
-    Even and odd numbers are sorted apart, on two threads. Memory that is not filled is never touched.
-    """
-    halves = [np.empty(count, np.int64), np.empty(count, np.int64)]
-    filled = [0, 0]
-    for batch in batches:
-        numbers = batch.column(0).to_numpy(zero_copy_only=False)
-        odd = (numbers & 1).astype(bool)
-        for half, chosen in enumerate((numbers[~odd], numbers[odd])):
-            halves[half][filled[half] : filled[half] + len(chosen)] = chosen
-            filled[half] += len(chosen)
-    with ThreadPoolExecutor(len(halves)) as threads:
-        return any(threads.map(_repeats_when_sorted, (half[:end] for half, end in zip(halves, filled, strict=True))))
-
-
-def _repeats_when_sorted(numbers: npt.NDArray[np.int64]) -> bool:
-    numbers.sort()
-    return bool((numbers[1:] == numbers[:-1]).any())
+def _numbers(batch: pa.RecordBatch, column: int) -> npt.NDArray[np.int64]:
+    numbers: npt.NDArray[np.int64] = batch.column(column).to_numpy(zero_copy_only=False)
+    return numbers
 
 
 def is_integer(text: ir.StringValue) -> ir.BooleanValue:

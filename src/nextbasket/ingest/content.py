@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from typing import BinaryIO, Protocol
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO, Protocol, Self
 
 from nextbasket.lake.base import FileRef, Lake, Zone
 
@@ -22,23 +23,37 @@ class State(Protocol):
 
 
 class HashingStream:
-    """A stream that hashes what is read through it."""
+    """A stream that hashes what is read through it, on a thread of its own: close it, it is a context manager."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._hash = hashlib.sha256()
+        self._hasher = ThreadPoolExecutor(1)
+        self._hashed: Future[None] | None = None
         self.bytes = 0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hasher.shutdown()
+
     def read(self, size: int = -1) -> bytes:
-        """Read on."""
+        """Read on, while the block before this one is hashed."""
         block = self._stream.read(size)
-        self._hash.update(block)
+        self._wait()
+        self._hashed = self._hasher.submit(self._hash.update, block)
         self.bytes += len(block)
         return block
 
     def hexdigest(self) -> str:
         """Return the sha256 of all that was read."""
+        self._wait()
         return self._hash.hexdigest()
+
+    def _wait(self) -> None:
+        if self._hashed is not None:
+            self._hashed.result()
 
 
 class LandedContent:

@@ -120,8 +120,8 @@ class _Run:
             return self._put(member, stream, key, beside)
 
     def _put(self, member: Member, stream: BinaryIO, key: str, beside: dict[str, FileRef]) -> LandedFile:
-        hashing = HashingStream(stream)
-        ref = self._lake.put(Zone.LANDING, key, cast(BinaryIO, hashing))
+        with HashingStream(stream) as hashing:
+            ref = self._lake.put(Zone.LANDING, key, cast(BinaryIO, hashing))
         beside[ref.key] = ref
         self.content.remember(ref, hashing.hexdigest())
         return LandedFile(str(member.path), ref.key, hashing.hexdigest(), hashing.bytes)
