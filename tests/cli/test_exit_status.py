@@ -12,6 +12,9 @@ from tests.end_to_end.command import nextbasket
     [
         (["qery"], 2, "query"),
         (["sample", "--shoppers", "x", "--to", "y"], 2, "--shoppers"),
+        (["sample", "--shoppers", "-1", "--to", "y"], 2, "--shoppers"),
+        (["train", "--model", "finl"], 2, "there is no model 'finl'; the models are baseline, final"),
+        (["run", "--json"], 2, "--home, --json and --debug stand before the command"),
         (["tables"], 1, "there is no shop home"),
         (["query", "SELECT 1", "--engine", "oracle"], 2, "there is no engine 'oracle'"),
         (["query", "SELECT 1", "--format", "xml"], 2, "there is no format 'xml'"),

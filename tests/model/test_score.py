@@ -143,7 +143,7 @@ def test_lookup_of_one_shopper(trained: TrainedShop, scored: Scored) -> None:
     assert scored.model_version == found[0].model_version
 
 
-@pytest.mark.parametrize("shopper", ["999999", "nobody", "7; DROP TABLE x", ""])
+@pytest.mark.parametrize("shopper", ["999999", "nobody", "07", "7; DROP TABLE x", ""])
 def test_unknown_shopper_is_one_sentence(trained: TrainedShop, scored: Scored, shopper: str) -> None:
     with pytest.raises(NotFoundError, match="there is no shopper"):
         Lookup(trained.shop.engine, trained.shop.catalog).shopper(shopper)

@@ -114,6 +114,7 @@ def test_every_fault_is_told_at_once() -> None:
         ("[{", "the text is not JSON"),
         ("[" * 100_000, "the text is"),
         ('{"a": 1}', "found no steps"),
+        ("[]", "found no steps"),
         ("17", "found no steps"),
         (json.dumps([{"Action": ACTION}] * 501), "found 501 steps, allowed are 500"),
         (" " * 5_000_001, "the text has 5,000,001 characters"),

@@ -1,11 +1,16 @@
 """The settings of a shop home: ``nextbasket.toml``, read and checked in one place."""
 
+import re
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from nextbasket.errors import HomeError
+from nextbasket.model.definition import MODELS
 
 FILE_NAME = "nextbasket.toml"
 
@@ -36,10 +41,19 @@ class LandingSettings(_Part):
 class ModelSettings(_Part):
     """How models are trained and which one answers."""
 
-    live: str = Field(default="final", pattern=r"^[a-z][a-z0-9-]*$", description="The model that scores and predicts.")
+    live: str = Field(default="final", description="The model that scores and predicts.")
     sample_fraction: float = Field(
         default=0.1, gt=0, le=1, description="Share of the shoppers the first, sample model sees."
     )
+
+    @field_validator("live")
+    @classmethod
+    def _known(cls, live: str) -> str:
+        model, _, share = live.partition("-")
+        if model not in MODELS or not (not share or re.fullmatch(r"[0-9.]+pct", share)):
+            names = ", ".join(MODELS)
+            raise ValueError(f"there is no model '{live}'; known: {names}, and their samples, as baseline-10pct")
+        return live
 
 
 class SampleSettings(_Part):
@@ -73,7 +87,19 @@ def read_settings(home: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise HomeError(f"{path} is not valid TOML: {error}.") from error
     except ValidationError as error:
-        faults = "\n".join(
-            f"  - {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()
-        )
+        faults = "\n".join(f"  - {_complaint(fault)}" for fault in error.errors())
         raise HomeError(f"{path} has settings that cannot be used:\n{faults}") from error
+
+
+def _complaint(fault: ErrorDetails) -> str:
+    """Return what is wrong with one setting; for an unknown one the known ones beside it, or the nearest."""
+    place = [str(name) for name in fault["loc"]]
+    said = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        part: Any = Settings
+        for name in place[:-1]:
+            part = part.model_fields[name].annotation
+        near = get_close_matches(place[-1], part.model_fields, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(part.model_fields)}"
+        said = f"there is no such setting; {hint}"
+    return f"{'.'.join(place)}: {said}"

@@ -9,6 +9,9 @@ from nextbasket.errors import NotFoundError
 from nextbasket.model.lookup import Lookup
 from nextbasket.pipeline.run import StepOutcome
 
+FEW_SHOPPERS = 30
+"""Below so many held-out shoppers metrics are shown with a warning."""
+
 _SHOWN_DATABASES = ("shop", "features", "features_serving", "results")
 _FIRST_SHOPPER = "SELECT min(user_id) AS user_id FROM results.next_baskets"
 
@@ -30,7 +33,10 @@ def summary(shop: Shop, actions: Actions, outcomes: Sequence[StepOutcome]) -> di
             if listed["table"].split(".")[0] in _SHOWN_DATABASES
         },
         "lines": fates(shop),
-        "notes": list(by_step["load"].detail.get("notes", ())) if "load" in by_step else [],
+        "notes": [
+            *(by_step["load"].detail.get("notes", ()) if "load" in by_step else ()),
+            *evaluation_notes(evaluated),
+        ],
         "held_out_shoppers": evaluated.get("held_out_shoppers"),
         "metrics": evaluated.get("metrics", {}),
         "report": evaluated.get("report"),
@@ -40,6 +46,14 @@ def summary(shop: Shop, actions: Actions, outcomes: Sequence[StepOutcome]) -> di
         ],
         "seconds": round(sum(outcome.seconds for outcome in outcomes), 1),
     }
+
+
+def evaluation_notes(evaluated: Mapping[str, Any]) -> list[str]:
+    """Return what must be said beside metrics that rest on few shoppers."""
+    held_out = evaluated.get("held_out_shoppers")
+    if held_out is None or held_out >= FEW_SHOPPERS:
+        return []
+    return [f"only {held_out} held-out shoppers: the models' metrics say little, look at their intervals"]
 
 
 def fates(shop: Shop) -> dict[str, dict[str, Any]]:

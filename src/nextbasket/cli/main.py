@@ -46,6 +46,7 @@ def version(context: typer.Context) -> None:
 for module in (pipeline_commands, catalog_commands, recipe_commands, model_commands, planned_commands):
     module.add_to(app)
 
+_GLOBAL = ("--home", "--json", "--debug")
 _STOPPED = "stopped; run the same command again to go on."
 _SPACE = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -65,6 +66,8 @@ def main() -> None:
             _say(error.format_message())
         else:
             show()
+        if getattr(error, "option_name", None) in _GLOBAL:
+            _say("--home, --json and --debug stand before the command: nextbasket --home shop --json run.")
         status = error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         _say(_STOPPED)

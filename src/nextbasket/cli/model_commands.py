@@ -53,6 +53,10 @@ def predict(
     called = session(context)
     with called.shop() as shop:
         found = Lookup(shop.engine, shop.catalog).shopper(shopper, product)[:top]
+        live = shop.settings.model.live
+    scored_by = found[0].model_version
+    if scored_by.rpartition("/")[0] != live:
+        called.note(f"these predictions are by {scored_by}, and model.live is {live}: run 'nextbasket score'.")
     rows = [
         (f"{one.probability:.4f}", str(one.rank or ""), str(one.product_id), one.product_name or "") for one in found
     ]

@@ -11,6 +11,7 @@ import typer
 from nextbasket.cli.session import Session, session
 from nextbasket.cli.summary_text import summary_text
 from nextbasket.errors import UsageError
+from nextbasket.model.definition import MODELS
 from nextbasket.pipeline.steps import PIPELINE, Step, step
 from nextbasket.pipeline.steps import until as steps_until
 
@@ -42,7 +43,7 @@ def add_to(app: typer.Typer) -> None:
 def sample(
     context: typer.Context,
     to: Annotated[Path, typer.Option(help="The folder to write; new or empty.")],
-    shoppers: Annotated[int, typer.Option(help="How many shoppers.")] = 5_000,
+    shoppers: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many shoppers.")] = 5_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same shop.")] = 1,
 ) -> None:
     """Write a generated shop as CSV in the Instacart layout."""
@@ -153,6 +154,8 @@ def train(
     called = session(context)
     if not 0 < fraction <= 1:
         raise UsageError(f"--fraction is a share above 0 and at most 1, not {fraction}.")
+    if model is not None and model not in MODELS:
+        raise UsageError(f"there is no model '{model}'; the models are {', '.join(MODELS)}.")
     if model is None and fraction != 1.0:
         raise UsageError("--fraction needs --model baseline or --model final.")
     if model is None:
@@ -170,11 +173,14 @@ def train(
 
 def evaluate(context: typer.Context, force: ForceOption = False) -> None:
     """Measure the newest models on the held-out shoppers."""
+    from nextbasket.app.summary import evaluation_notes
     from nextbasket.cli.summary_text import metrics_text
 
     called = session(context)
     done = _perform(called, ("evaluate",), force=force)
     found = done["evaluate"]
+    for sentence in evaluation_notes(found):
+        called.note(sentence)
     called.answer(found, lambda: f"{metrics_text(found['metrics'])}\n\nreport: {found['report'] or 'none'}")
 
 

@@ -40,6 +40,10 @@ class Session:
         else:
             sys.stdout.write((text if isinstance(text, str) else text()).rstrip("\n") + "\n")
 
+    def note(self, sentence: str) -> None:
+        """Say something beside the answer, on stderr."""
+        print(f"nextbasket: {sentence}", file=sys.stderr)  # noqa: T201 this is the terminal's room
+
     def end_line(self) -> None:
         """Keep the moving line of progress and begin a new one."""
         if sys.stderr.isatty():

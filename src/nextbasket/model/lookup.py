@@ -106,6 +106,7 @@ def _id(text: str, kind: str) -> int | str | None:
     if kind != "bigint":
         return text
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
         return None
+    return number if str(number) == text else None

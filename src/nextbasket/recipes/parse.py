@@ -66,7 +66,7 @@ def parse(text: str, name: str = "recipe") -> Recipe:
     except RecursionError:
         raise RecipeError(name, ["the text is nested too deeply."]) from None
     steps = _steps(document)
-    if steps is None:
+    if not steps:
         raise RecipeError(name, ['found no steps; allowed is a list of steps, or {"Steps": [...]}.'])
     if len(steps) > MAXIMUM_STEPS:
         raise RecipeError(name, [f"found {len(steps)} steps, allowed are {MAXIMUM_STEPS}."])
