@@ -14,15 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from nextbasket.catalog.base import NULL_PARTITION as NULL
 from nextbasket.catalog.base import (
     Catalog,
     ChangePolicy,
     Column,
     CommitMode,
     DataFile,
+    FileForm,
     Scan,
     TableDefinition,
 )
+from nextbasket.catalog.in_place import FORMS, Forms
 from nextbasket.catalog.ledger import INGESTED
 from nextbasket.catalog.local import LocalCatalog
 from nextbasket.errors import CommitConflictError, InputError, NotFoundError
@@ -528,8 +531,50 @@ def test_hive_partitions_are_read_from_the_folders(shop: Shop) -> None:
         {"day": "2024-05-02", "store": "c"},
     ]
     land(shop, "orders/y.csv")
-    with pytest.raises(InputError, match=r"orders/y\.csv of landing\.orders is in no folder day="):
-        shop.catalog.scan("landing.orders")
+    scan = shop.catalog.scan("landing.orders")
+    assert scan.partitions[shop.lake.uri(Zone.LANDING, "orders/y.csv")] == {"day": NULL, "store": NULL}
+
+
+def test_plain_folders_are_partitions_by_their_level(shop: Shop) -> None:
+    land(shop, "orders/2026/11/x.csv", "orders/2026/dt=22/y.csv")
+    keys = (Column("partition_0", "bigint"), Column("partition_1", "string"), Column("dt", "bigint"))
+    shop.catalog.define(replace(LANDING, location=shop.lake.uri(Zone.LANDING, "orders"), partition_keys=keys))
+    scan = shop.catalog.scan("landing.orders")
+    assert [scan.partitions[file.uri] for file in scan.files] == [
+        {"partition_0": "2026", "partition_1": "11", "dt": NULL},
+        {"partition_0": "2026", "partition_1": NULL, "dt": "22"},
+    ]
+
+
+def test_files_may_be_written_in_other_forms_or_belong_to_another_table(shop: Shop) -> None:
+    land(shop, *(f"orders/{name}.csv" for name in "abcdef"), "orders/old/z.csv")
+    semicolons = FileForm("csv", ("order_id",), {"delimiter": ";"})
+    forms = Forms(
+        (("a.csv", "b.csv", semicolons), ("d.csv", "d.csv", None), ("f.csv", "f.csv", semicolons)), ("e.csv", "old/")
+    )
+    definition = replace(LANDING, location=shop.lake.uri(Zone.LANDING, "orders"))
+    open_ = replace(definition, parameters={**LANDING.parameters, FORMS: forms.as_text()})
+    shop.catalog.define(open_)
+    assert Forms.of(shop.reopen().table("landing.orders")) == forms
+    scan = shop.reopen().scan("landing.orders")
+
+    def uri(name: str) -> str:
+        return shop.lake.uri(Zone.LANDING, f"orders/{name}.csv")
+
+    assert [file.uri for file in scan.files] == [uri(name) for name in "abcdf"]
+    assert scan.forms == {uri("a"): semicolons, uri("b"): semicolons, uri("f"): semicolons}
+    assert scan.parameters == LANDING.parameters
+    closed = replace(forms, excluded=(), closed=True)
+    shop.catalog.define(replace(definition, parameters={**LANDING.parameters, FORMS: closed.as_text()}))
+    assert [file.uri for file in shop.catalog.scan("landing.orders").files] == [uri(name) for name in "abdf"]
+
+
+def test_new_statistics_are_kept_and_are_no_drift(shop: Shop) -> None:
+    first = replace(LANDING, location=shop.lake.uri(Zone.LANDING, "orders"))
+    shop.catalog.define(first)
+    counted = replace(first, parameters={**first.parameters, "objectCount": "2", "sizeKey": "22"})
+    assert not shop.catalog.define(counted)
+    assert shop.catalog.table("landing.orders").parameters["objectCount"] == "2"
 
 
 def test_a_crawl_that_finds_another_form_is_drift(shop: Shop) -> None:

@@ -15,6 +15,9 @@ import pyarrow as pa
 
 ICEBERG = "iceberg"
 
+STATISTICS = frozenset({"objectCount", "sizeKey"})
+"""Parameters of a table read in place that count its files and bytes at the last crawl: new values are no drift."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -29,8 +32,10 @@ class Column:
 class TableDefinition:
     """What a Glue table holds: columns, partition keys, location, format and its reader's parameters.
 
-    ``format`` is ``iceberg``, ``csv``, ``json`` or ``parquet``. A csv table has parameters ``delimiter``, ``quote``,
-    ``skip.header.line.count`` (``0`` or ``1``), ``encoding`` and ``compression`` (``none``, ``gzip``).
+    ``format`` is ``iceberg``, ``csv``, ``json`` or ``parquet``. A partition key's values are the folders ``key=value``
+    of that name; a key ``partition_n`` stands for plain folders at level n under the location, as Glue has it. A csv
+    table has parameters ``delimiter``, ``quote``, ``skip.header.line.count`` (``0`` or ``1``), ``encoding`` and
+    ``compression`` (``none``, ``gzip``).
     """
 
     database: str
@@ -111,12 +116,30 @@ class Snapshot:
         return self.summary.get("run_id")
 
 
+NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+"""The partition value that stands for NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileForm:
+    """How files of a table read in place are written, where that differs from the table itself.
+
+    ``columns`` names the columns that the files hold, in the files' order: one that the table lacks is read over, and
+    one of the table that they lack is NULL. ``parameters`` are the reader's, as in a definition.
+    """
+
+    format: str
+    columns: tuple[str, ...]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Scan:
     """What an engine reads: a fixed list of files with their format, schema and reader parameters.
 
-    ``schema`` includes partition columns; ``partitions`` holds, for each file of a Hive-partitioned table, its
-    partition values by file URI. ``snapshot_id`` is None for tables read in place.
+    ``schema`` includes partition columns; ``partitions`` holds, for each file of a partitioned table, its partition
+    values by file URI (``NULL_PARTITION`` for NULL). ``forms`` holds, by file URI, how a file is written where it
+    differs from the table. ``snapshot_id`` is None for tables read in place.
     """
 
     table: str
@@ -126,6 +149,7 @@ class Scan:
     snapshot_id: int | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     partitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    forms: Mapping[str, FileForm] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from filelock import FileLock, Timeout
 
 from nextbasket.catalog import iceberg, ledger
 from nextbasket.catalog.base import (
     ICEBERG,
+    STATISTICS,
     ChangePolicy,
     Column,
     CommitMode,
@@ -33,6 +33,7 @@ from nextbasket.catalog.base import (
     TableDefinition,
 )
 from nextbasket.catalog.database import BUSY_SECONDS, CatalogDatabase, database_error, has_table
+from nextbasket.catalog.in_place import scan_in_place
 from nextbasket.catalog.metadata import TableMetadata, read_metadata
 from nextbasket.catalog.types import arrow_schema, to_arrow, to_text
 from nextbasket.errors import CommitConflictError, HomeError, InputError, NotFoundError
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
 
 LOCK_SECONDS = 300.0
 """How long a change waits for another one's lock; a commit holds it for about a tenth of a second."""
-
-UNKNOWN_ROWS = -1
-"""The row count of a file that is read in place: nobody has counted it."""
 
 
 class LocalCatalog:
@@ -106,11 +104,12 @@ class LocalCatalog:
                     "drop it first."
                 )
             drift = _drift(stored, definition)
-            if drift and (stored is None or policy is ChangePolicy.UPDATE):
-                if definition.format == ICEBERG:
+            if stored is None or policy is ChangePolicy.UPDATE:
+                if definition.format != ICEBERG:
+                    if definition != stored:  # new statistics are kept, too, though they are no drift
+                        self._define_in_place(definition)
+                elif drift:
                     self._define_iceberg(stored, definition, drift)
-                else:
-                    self._define_in_place(definition)
         return drift
 
     def drop(self, name: str) -> None:
@@ -367,30 +366,7 @@ class LocalCatalog:
     def _scan_in_place(self, definition: TableDefinition, snapshot_id: int | None, at: datetime | None) -> Scan:
         if snapshot_id is not None or at is not None:
             raise InputError(f"{definition.full_name} is read in place and has no earlier versions; query it without.")
-        zone, key = self._lake.locate(definition.location)
-        keys = [column.name for column in definition.partition_keys]
-        files: list[DataFile] = []
-        partitions: dict[str, dict[str, str]] = {}
-        # The slash keeps out "orders_old/…" beside "orders"; a location may also be one single file.
-        refs = list(self._lake.list(zone, f"{key}/" if key else ""))
-        if not refs and key:
-            refs = [ref for ref in self._lake.list(zone, key) if ref.key == key]
-        for ref in refs:
-            parts = ref.key[len(key) :].strip("/").split("/")
-            if any(part.startswith(("_", ".")) for part in parts):
-                continue
-            files.append(DataFile(ref.uri, UNKNOWN_ROWS, ref.size))
-            if keys:
-                partitions[ref.uri] = _partition_values(definition, keys, ref.uri, parts)
-        return Scan(
-            definition.full_name,
-            definition.format,
-            tuple(files),
-            arrow_schema((*definition.columns, *definition.partition_keys)),
-            None,
-            definition.parameters,
-            partitions,
-        )
+        return scan_in_place(definition, self._lake)
 
     def _locations(self, database: str | None = None, table: str | None = None) -> dict[tuple[str, str], str]:
         """Return where the current metadata file of each Iceberg table is, as pyiceberg's own table has it."""
@@ -582,7 +558,7 @@ def _drift(stored: TableDefinition | None, new: TableDefinition) -> Drift:
         altered.append("partition_keys")
     if new.format != ICEBERG:
         altered += [part for part in ("location", "format") if getattr(stored, part) != getattr(new, part)]
-        if dict(stored.parameters) != dict(new.parameters):
+        if _form(stored) != _form(new):
             altered.append("parameters")
         if list(old_types) != list(new_types) and set(old_types) == set(new_types):
             altered.append("order")
@@ -603,6 +579,10 @@ def _drift(stored: TableDefinition | None, new: TableDefinition) -> Drift:
         ),
         altered=tuple(altered),
     )
+
+
+def _form(definition: TableDefinition) -> dict[str, str]:
+    return {name: value for name, value in definition.parameters.items() if name not in STATISTICS}
 
 
 def _canonical(type_text: str, format: str) -> str:
@@ -649,20 +629,3 @@ def _from_json(text: str) -> TableDefinition:
         partition_keys=tuple(Column(**column) for column in raw["partition_keys"]),
         parameters=raw["parameters"],
     )
-
-
-def _partition_values(
-    definition: TableDefinition, keys: Sequence[str], uri: str, parts: Sequence[str]
-) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for part in parts[:-1]:
-        key, equals, value = part.partition("=")
-        if equals:
-            found[key.lower()] = unquote(value)
-    missing = [key for key in keys if key not in found]
-    if missing:
-        raise InputError(
-            f"{uri} of {definition.full_name} is in no folder {missing[0]}=…, though the table is partitioned by it; "
-            "move the file into one, or crawl again."
-        )
-    return {key: found[key] for key in keys}
