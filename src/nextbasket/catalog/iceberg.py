@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from nextbasket.catalog.base import Column, CommitMode, DataFile
+from nextbasket.catalog.base import ICEBERG, Column, CommitMode, DataFile, TableDefinition
 from nextbasket.catalog.metadata import TableMetadata
 from nextbasket.catalog.types import FIELD_ID, to_arrow
 from nextbasket.errors import CommitConflictError, InputError
@@ -61,6 +61,22 @@ def open_catalog(database: Path, warehouse: str, busy_seconds: float) -> SqlCata
 def public_properties(properties: Mapping[str, str]) -> dict[str, str]:
     """Return the properties that people set, without those that steer pyiceberg."""
     return {key: value for key, value in properties.items() if key not in _INTERNAL_PROPERTIES}
+
+
+def definition_of(metadata: TableMetadata) -> TableDefinition:
+    """Return the definition of the table that a metadata file describes."""
+    database, _, name = metadata.table.partition(".")
+    columns = metadata.columns()
+    keys = set(metadata.partition_columns)
+    return TableDefinition(
+        database=database,
+        name=name,
+        columns=tuple(column for column in columns if column.name not in keys),
+        location=metadata.location,
+        format=ICEBERG,
+        partition_keys=tuple(column for column in columns if column.name in keys),
+        parameters=public_properties(metadata.properties),
+    )
 
 
 def create_table(

@@ -4,7 +4,6 @@ Reading never locks and never writes. Every change holds ``catalog.lock`` of the
 system takes back when its holder dies, so a killed command leaves the old version or the new one and blocks nobody.
 """
 
-import difflib
 import json
 import os
 import sqlite3
@@ -21,7 +20,6 @@ from filelock import FileLock, Timeout
 from nextbasket.catalog import iceberg, ledger
 from nextbasket.catalog.base import (
     ICEBERG,
-    STATISTICS,
     ChangePolicy,
     Column,
     CommitMode,
@@ -33,9 +31,10 @@ from nextbasket.catalog.base import (
     TableDefinition,
 )
 from nextbasket.catalog.database import BUSY_SECONDS, CatalogDatabase, database_error, has_table
+from nextbasket.catalog.drift import check_definition, drift_of, evolution_of
 from nextbasket.catalog.in_place import scan_in_place
 from nextbasket.catalog.metadata import TableMetadata, read_metadata
-from nextbasket.catalog.types import arrow_schema, to_arrow, to_text
+from nextbasket.catalog.names import no_such_table, split_name
 from nextbasket.errors import CommitConflictError, HomeError, InputError, NotFoundError
 from nextbasket.lake.base import Lake, Zone
 from nextbasket.lake.faults import home_errors
@@ -68,10 +67,10 @@ class LocalCatalog:
 
     def table(self, name: str) -> TableDefinition:
         """Return the definition of ``database.table``; raises NotFoundError that names the nearest known table."""
-        database, table = _split(name)
+        database, table = split_name(name)
         uri = self._locations(database, table).get((database, table))
         if uri is not None:
-            return _definition_of(self._metadata(f"{database}.{table}", uri))
+            return iceberg.definition_of(self._metadata(f"{database}.{table}", uri))
         found = self._in_place(database, table)
         if not found:
             raise self._not_found(name)
@@ -81,7 +80,7 @@ class LocalCatalog:
         """Return all definitions, of one database if named, ordered by name."""
         definitions = self._in_place(database)
         for (owner, table), uri in self._locations(database).items():
-            definitions.append(_definition_of(self._metadata(f"{owner}.{table}", uri)))
+            definitions.append(iceberg.definition_of(self._metadata(f"{owner}.{table}", uri)))
         return sorted(definitions, key=lambda definition: (definition.database, definition.name))
 
     def define(self, definition: TableDefinition, policy: ChangePolicy = ChangePolicy.UPDATE) -> Drift:
@@ -92,18 +91,13 @@ class LocalCatalog:
         change that would need the data rewritten. A table read in place takes the new definition as it is. With
         ``LOG`` a table that exists is left alone; one that does not is created all the same.
         """
-        _check_definition(definition)
+        check_definition(definition)
         with self._changing():
             try:
                 stored: TableDefinition | None = self.table(definition.full_name)
             except NotFoundError:
                 stored = None
-            if stored is not None and (stored.format == ICEBERG) != (definition.format == ICEBERG):
-                raise InputError(
-                    f"{definition.full_name} is a {stored.format} table and cannot become {definition.format}; "
-                    "drop it first."
-                )
-            drift = _drift(stored, definition)
+            drift = drift_of(stored, definition)
             if stored is None or policy is ChangePolicy.UPDATE:
                 if definition.format != ICEBERG:
                     if definition != stored:  # new statistics are kept, too, though they are no drift
@@ -114,7 +108,7 @@ class LocalCatalog:
 
     def drop(self, name: str) -> None:
         """Forget a table and what was ingested into it; its files stay until swept."""
-        database, table = _split(name)
+        database, table = split_name(name)
         with self._changing():
             # Without reading the metadata file: a damaged table must go, too.
             is_iceberg = (database, table) in self._locations(database, table)
@@ -140,7 +134,7 @@ class LocalCatalog:
 
     def set_properties(self, name: str, properties: Mapping[str, str]) -> None:
         """Add or replace properties of a table."""
-        database, table = _split(name)
+        database, table = split_name(name)
         with self._changing():
             definition = self.table(name)
             if definition.format == ICEBERG:
@@ -167,7 +161,7 @@ class LocalCatalog:
         those in its location now, without hidden ones (names that start with ``.`` or ``_``, as Athena has it); their
         row count is -1.
         """
-        database, table = _split(name)
+        database, table = split_name(name)
         full_name = f"{database}.{table}"
         uri = self._locations(database, table).get((database, table))
         if uri is None:
@@ -179,13 +173,7 @@ class LocalCatalog:
                 return Scan(full_name, "parquet", (), metadata.arrow_schema())
             schema = metadata.arrow_schema()
         else:
-            stored = metadata.snapshot(snapshot_id) if snapshot_id is not None else metadata.as_of(_aware(at))
-            if stored is None:
-                wanted = f"snapshot {snapshot_id}" if snapshot_id is not None else f"version at {at}"
-                known = ", ".join(
-                    f"{known.snapshot.id} ({known.snapshot.at:%Y-%m-%d %H:%M:%S})" for known in metadata.snapshots[-5:]
-                )
-                raise NotFoundError(f"{full_name} has no {wanted}; its latest snapshots: {known or 'none'}.")
+            stored = metadata.version(snapshot_id, at)
             schema = metadata.arrow_schema(stored.schema_id)
         return Scan(full_name, "parquet", self._planned(full_name, stored.manifest_list), schema, stored.snapshot.id)
 
@@ -222,7 +210,7 @@ class LocalCatalog:
         """
         if replaces and mode is not CommitMode.MERGE_BY_KEY:
             raise InputError(f"a commit in mode {mode.value} to {name} cannot replace single files; use merge_by_key.")
-        database, table = _split(name)
+        database, table = split_name(name)
         full_name = f"{database}.{table}"
         carried = {**(summary or {}), "run_id": run_id}
         ledger.files_of(Snapshot(full_name, 0, None, datetime.fromtimestamp(0, UTC), mode.value, carried))
@@ -257,7 +245,7 @@ class LocalCatalog:
 
         The ledger and the memory of run ids keep what expired commits recorded; ``Lake.sweep`` removes the files.
         """
-        database, table = _split(name)
+        database, table = split_name(name)
         with self._changing():
             if (database, table) not in self._locations(database, table):
                 raise self._not_iceberg(name)
@@ -314,34 +302,13 @@ class LocalCatalog:
             )
             self._index(definition.full_name)
             return
-        if "partition_keys" in drift.altered:
-            raise InputError(
-                f"{definition.full_name} is partitioned by {_names(stored.partition_keys)} and cannot change to "
-                f"{_names(definition.partition_keys)}; drop it and load it again."
-            )
-        for column, old, new in drift.changed:
-            if not iceberg.is_widening(to_arrow(old), to_arrow(new)):
-                raise InputError(
-                    f"column {column} of {definition.full_name} cannot change from {old} to {new} without rewriting "
-                    "its data; drop the table and load it again."
-                )
-        changed = {name for name, _, _ in drift.changed}
-        columns = [column for column in definition.columns if column in drift.added or column.name in changed]
-        comments = {
-            new.name: new.comment
-            for old in stored.columns
-            for new in definition.columns
-            if new.name == old.name and new.comment and new.comment != old.comment
-        }
+        evolution = evolution_of(stored, definition, drift)
         table = self._load(definition.database, definition.name)
-        if columns or comments:
-            iceberg.evolve_table(table, columns, comments)
-        new_parameters = {
-            key: value for key, value in definition.parameters.items() if stored.parameters.get(key) != value
-        }
-        if new_parameters:
+        if evolution.columns or evolution.comments:
+            iceberg.evolve_table(table, evolution.columns, evolution.comments)
+        if evolution.parameters:
             with table.transaction() as transaction:
-                transaction.set_properties(new_parameters)
+                transaction.set_properties(dict(evolution.parameters))
         self._index(definition.full_name)
 
     def _define_in_place(self, definition: TableDefinition) -> None:
@@ -396,7 +363,7 @@ class LocalCatalog:
         return iceberg.plan(table, manifest_list)
 
     def _iceberg_metadata(self, name: str) -> TableMetadata | None:
-        database, table = _split(name)
+        database, table = split_name(name)
         uri = self._locations(database, table).get((database, table))
         if uri is None:
             self.table(name)  # says so when there is no such table at all
@@ -495,9 +462,7 @@ class LocalCatalog:
     def _not_found(self, name: str) -> NotFoundError:
         known = [".".join(found) for found in self._locations()]
         known += [definition.full_name for definition in self._in_place()]
-        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"known tables: {', '.join(sorted(known)) or 'none'}."
-        return NotFoundError(f"there is no table {name}; {hint}")
+        return no_such_table(name, known)
 
     def _not_iceberg(self, name: str) -> Exception:
         try:
@@ -517,101 +482,6 @@ def _behind(connection: sqlite3.Connection) -> dict[str, str]:
         "WHERE p.metadata_location IS NOT t.metadata_location"
     )
     return dict(rows.fetchall())
-
-
-def _split(name: str) -> tuple[str, str]:
-    parts = name.lower().split(".")
-    if len(parts) != 2 or not all(parts):
-        raise InputError(f"{name!r} is not a table name; write database.table, for example shop.orders.")
-    return parts[0], parts[1]
-
-
-def _aware(at: datetime | None) -> datetime:
-    if at is None or at.tzinfo is None:
-        raise InputError(f"the time {at} has no zone; give one, for example 2024-05-01T12:00:00+00:00.")
-    return at
-
-
-def _check_definition(definition: TableDefinition) -> None:
-    for part in (definition.database, definition.name):
-        if not part or part != part.lower() or any(sign in part for sign in "./\\\0"):
-            raise InputError(
-                f"{definition.full_name!r} cannot name a table: database and table are lower case, without dots and "
-                "slashes."
-            )
-    columns = [column.name for column in (*definition.columns, *definition.partition_keys)]
-    if len(set(columns)) != len(columns):
-        twice = sorted({name for name in columns if columns.count(name) > 1})
-        raise InputError(f"{definition.full_name} has columns twice: {', '.join(twice)}; rename one of each.")
-    if not columns or not all(columns):
-        raise InputError(f"{definition.full_name} needs columns, each with a name.")
-    arrow_schema((*definition.columns, *definition.partition_keys))
-
-
-def _drift(stored: TableDefinition | None, new: TableDefinition) -> Drift:
-    if stored is None:
-        return Drift(new.full_name, created=True, added=(*new.columns, *new.partition_keys))
-    old_types = {column.name: _canonical(column.type, new.format) for column in stored.columns}
-    new_types = {column.name: _canonical(column.type, new.format) for column in new.columns}
-    altered = []
-    if _keys(stored) != _keys(new):
-        altered.append("partition_keys")
-    if new.format != ICEBERG:
-        altered += [part for part in ("location", "format") if getattr(stored, part) != getattr(new, part)]
-        if _form(stored) != _form(new):
-            altered.append("parameters")
-        if list(old_types) != list(new_types) and set(old_types) == set(new_types):
-            altered.append("order")
-    else:
-        if any(stored.parameters.get(key) != value for key, value in new.parameters.items()):
-            altered.append("parameters")
-    comments = {column.name: column.comment for column in stored.columns}
-    if any(column.comment and comments.get(column.name, column.comment) != column.comment for column in new.columns):
-        altered.append("comments")
-    return Drift(
-        new.full_name,
-        added=tuple(column for column in new.columns if column.name not in old_types),
-        removed=tuple(column for column in stored.columns if column.name not in new_types),
-        changed=tuple(
-            (name, old_types[name], new_type)
-            for name, new_type in new_types.items()
-            if name in old_types and old_types[name] != new_type
-        ),
-        altered=tuple(altered),
-    )
-
-
-def _form(definition: TableDefinition) -> dict[str, str]:
-    return {name: value for name, value in definition.parameters.items() if name not in STATISTICS}
-
-
-def _canonical(type_text: str, format: str) -> str:
-    if format != ICEBERG:
-        return "".join(type_text.lower().split())
-    return to_text(iceberg.stored_type(to_arrow(type_text)))
-
-
-def _keys(definition: TableDefinition) -> list[tuple[str, str]]:
-    return [(column.name, _canonical(column.type, definition.format)) for column in definition.partition_keys]
-
-
-def _names(columns: Sequence[Column]) -> str:
-    return ", ".join(column.name for column in columns) or "nothing"
-
-
-def _definition_of(metadata: TableMetadata) -> TableDefinition:
-    database, _, name = metadata.table.partition(".")
-    columns = metadata.columns()
-    keys = set(metadata.partition_columns)
-    return TableDefinition(
-        database=database,
-        name=name,
-        columns=tuple(column for column in columns if column.name not in keys),
-        location=metadata.location,
-        format=ICEBERG,
-        partition_keys=tuple(column for column in columns if column.name in keys),
-        parameters=iceberg.public_properties(metadata.properties),
-    )
 
 
 def _to_json(definition: TableDefinition) -> str:

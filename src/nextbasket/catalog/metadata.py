@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from nextbasket.catalog.base import Column, Snapshot
 from nextbasket.catalog.types import map_of, to_text, with_field_id
-from nextbasket.errors import HomeError, InputError
+from nextbasket.errors import HomeError, InputError, NotFoundError
 
 _PRIMITIVES: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
@@ -79,6 +79,20 @@ class TableMetadata:
         """Return the current snapshot, None when nothing was committed yet."""
         return self.snapshot(self.current_snapshot_id)
 
+    def version(self, snapshot_id: int | None, at: datetime | None) -> StoredSnapshot:
+        """Return the snapshot of that id, else the one current at that time.
+
+        Raises NotFoundError that names the latest snapshots, InputError for a time without a zone.
+        """
+        stored = self.snapshot(snapshot_id) if snapshot_id is not None else self.as_of(_aware(at))
+        if stored is None:
+            wanted = f"snapshot {snapshot_id}" if snapshot_id is not None else f"version at {at}"
+            known = ", ".join(
+                f"{known.snapshot.id} ({known.snapshot.at:%Y-%m-%d %H:%M:%S})" for known in self.snapshots[-5:]
+            )
+            raise NotFoundError(f"{self.table} has no {wanted}; its latest snapshots: {known or 'none'}.")
+        return stored
+
     def as_of(self, at: datetime) -> StoredSnapshot | None:
         """Return the snapshot that was current at a time, None before the first or when it has expired."""
         ids = [snapshot_id for since, snapshot_id in self.history if since <= at]
@@ -139,6 +153,12 @@ def _snapshot(table: str, raw: Mapping[str, Any]) -> StoredSnapshot:
         raw["manifest-list"],
         raw.get("schema-id"),
     )
+
+
+def _aware(at: datetime | None) -> datetime:
+    if at is None or at.tzinfo is None:
+        raise InputError(f"the time {at} has no zone; give one, for example 2024-05-01T12:00:00+00:00.")
+    return at
 
 
 def _time(milliseconds: int) -> datetime:

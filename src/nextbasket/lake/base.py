@@ -4,7 +4,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
 
 
 class Zone(StrEnum):
@@ -32,7 +35,7 @@ class FileRef:
 
 
 class Lake(Protocol):
-    """A store of files. Adapters: ``local`` (a folder); ``s3`` comes with the AWS home."""
+    """A store of files. Adapters: ``local`` (a folder), ``s3`` (any S3 endpoint; extra ``aws``)."""
 
     def put(self, zone: Zone, key: str, stream: BinaryIO) -> FileRef:
         """Store the stream under ``key``; readers see the whole file or none. An existing key is replaced."""
@@ -56,6 +59,10 @@ class Lake(Protocol):
 
     def locate(self, uri: str) -> tuple[Zone, str]:
         """Return the zone and key of a URI; raises NotFoundError when it lies in no zone of this lake."""
+        ...
+
+    def filesystem(self, uri: str) -> "tuple[FileSystem, str]":
+        """Return the file system and the path with which Arrow opens a URI, to read it or to write a staged file."""
         ...
 
     def staging(self, run_id: str) -> str:

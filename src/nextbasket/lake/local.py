@@ -17,15 +17,18 @@ import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from nextbasket.errors import HomeError, InputError, NotFoundError
 from nextbasket.lake.base import FileRef, Zone
 from nextbasket.lake.faults import home_errors
+from nextbasket.lake.keys import PATTERN, check_key, encodes, run_folder
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.part")
-_PATTERN = re.compile(r"[*?\[\]{}]")
 _COPY_BYTES = 1 << 20
 
 
@@ -38,7 +41,7 @@ class LocalLake:
     def __init__(self, home: Path, clock: Callable[[], datetime]) -> None:
         self._home = Path(os.path.abspath(home))  # noqa: PTH100 - resolve() would follow a link the user chose
         self._clock = clock
-        if _PATTERN.search(str(self._home)):
+        if PATTERN.search(str(self._home)):
             raise HomeError(
                 f"the shop home {self._home} cannot have one of the signs * ? [ ] {{ }} in its path, "
                 "which query engines take for a pattern; choose another folder (--home)."
@@ -84,7 +87,7 @@ class LocalLake:
         """
         folder = prefix.rpartition("/")[0]
         if folder:
-            _check_key(folder)
+            check_key(folder)
         root = self._home / zone.value
         start = root / folder if folder else root
         with home_errors("list", start):
@@ -112,14 +115,18 @@ class LocalLake:
                 return zone, path.relative_to(root).as_posix()
         raise NotFoundError(f"{uri} is not in the lake at {self._home}; its zones are {', '.join(Zone)}.")
 
+    def filesystem(self, uri: str) -> "tuple[FileSystem, str]":
+        """Return the file system and the path with which Arrow opens a URI."""
+        from pyarrow.fs import LocalFileSystem
+
+        return LocalFileSystem(), uri
+
     def staging(self, run_id: str) -> str:
         """Return a fresh, empty folder ``warehouse/data/<run>/<unique>`` for one attempt of one run.
 
         Data files stay where they are written: a commit refers to them in place.
         """
-        # A run id may hold characters (":" above all) that some engine gives a meaning in paths.
-        readable = re.sub(r"[^A-Za-z0-9_=.-]", "-", run_id).lstrip(".")[:100] or "run"
-        folder = self._home / Zone.WAREHOUSE.value / "data" / readable / secrets.token_hex(8)
+        folder = self._home / Zone.WAREHOUSE.value / "data" / run_folder(run_id) / secrets.token_hex(8)
         with home_errors("write", folder):
             folder.mkdir(parents=True)
         return str(folder)
@@ -153,7 +160,7 @@ class LocalLake:
         return sorted(deleted)
 
     def _path(self, zone: Zone, key: str) -> Path:
-        _check_key(key)
+        check_key(key)
         return self._home / zone.value / key
 
     def _ref(self, zone: Zone, key: str, stat: os.stat_result) -> FileRef:
@@ -194,32 +201,10 @@ class LocalLake:
             yield from self._walk(zone, Path(entry.path), key, prefix, (*above, here))
 
 
-def _check_key(key: str) -> None:
-    parts = key.split("/")
-    if not key or key.startswith("/"):
-        raise InputError(f"{key!r} cannot be a key of the lake: it must be a relative path inside a zone.")
-    if "\0" in key or any(part.startswith(".") or not part for part in parts):
-        raise InputError(f"{key!r} cannot be a key of the lake: no part may be empty or start with a dot.")
-    if _PATTERN.search(key):
-        raise InputError(
-            f"{key!r} cannot be a key of the lake: query engines take the signs * ? [ ] {{ }} for a pattern."
-        )
-    if PurePosixPath(key).as_posix() != key or not _encodes(key):
-        raise InputError(f"{key!r} cannot be a key of the lake: write it as plain UTF-8 with single slashes.")
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _check_readable_name(entry: "os.DirEntry[str]") -> None:
-    if not _encodes(entry.name):
+    if not encodes(entry.name):
         raise InputError(f"the name of {os.fsencode(entry.path)!r} is not UTF-8; rename the file and try again.")
-    if _PATTERN.search(entry.name):
+    if PATTERN.search(entry.name):
         raise InputError(
             f"the name of {entry.path} has one of the signs * ? [ ] {{ }}, which query engines take for a pattern; "
             "rename it and try again."
