@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nextbasket.catalog.base import DataFile, Scan
+from nextbasket.catalog.base import DataFile, FileForm, Scan
 from nextbasket.errors import InputError, NotFoundError, QueryError
 from nextbasket.query.base import Inputs, Limits, QueryEngine, QueryState
 from nextbasket.query.duckdb import DuckDBEngine
@@ -557,6 +557,57 @@ def test_partition_values_come_from_the_folders(engine: QueryEngine, tmp_path: P
     scan = Scan("landing.t", "csv", tuple(files), schema, None, {"delimiter": ","}, partitions)
     sql = "SELECT day, count(*) FROM landing.t GROUP BY day ORDER BY day"
     assert rows(engine, sql, {"landing.t": scan}) == [(dt.date(2024, 1, 1), 2), (dt.date(2024, 1, 2), 1), (None, 1)]
+
+
+def test_each_file_is_read_in_its_own_form(engine: QueryEngine, tmp_path: Path) -> None:
+    """Columns: one is younger than the first file, two are swapped in another, one more is in no definition."""
+    contents = {
+        "1.csv": "id,name\n1,a\n",
+        "2.csv": "id,name,price\n2,b,2.5\n",
+        "3.csv": "price;id;other;name\n3.5;3;x;c\n",
+    }
+    forms = {
+        "1.csv": FileForm("csv", ("id", "name"), {"delimiter": ",", "skip.header.line.count": "1"}),
+        "3.csv": FileForm("csv", ("price", "id", "other", "name"), {"delimiter": ";", "skip.header.line.count": "1"}),
+        "4.parquet": FileForm("parquet", ("id", "price")),
+    }
+    for name, text in contents.items():
+        (tmp_path / name).write_text(text)
+    pq.write_table(pa.table({"id": [4], "price": [4.5]}), tmp_path / "4.parquet")
+    files = tuple(file_of(tmp_path / name) for name in (*contents, "4.parquet"))
+    scan = Scan(
+        "landing.t",
+        "csv",
+        files,
+        CSV_SCHEMA,
+        None,
+        {"delimiter": ",", "skip.header.line.count": "1"},
+        forms={str(tmp_path / name): form for name, form in forms.items()},
+    )
+    found = rows(engine, "SELECT id, name, price FROM landing.t ORDER BY id", {"landing.t": scan})
+    assert found == [(1, "a", None), (2, "b", 2.5), (3, "c", 3.5), (4, None, 4.5)]
+
+
+def test_plain_folders_and_columns_of_a_key_s_name_give_partition_values(engine: QueryEngine, tmp_path: Path) -> None:
+    files, partitions = [], {}
+    for folder, values in (
+        ("2025/north", {"partition_0": "2025", "region": "north"}),
+        ("2026/south", {"partition_0": "2026", "region": "south"}),
+        ("", {"partition_0": "__HIVE_DEFAULT_PARTITION__", "region": "__HIVE_DEFAULT_PARTITION__"}),
+    ):
+        path = tmp_path / folder / "x.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{len(files)},in the file\n")
+        files.append(file_of(path))
+        partitions[str(path)] = values
+    schema = pa.schema([("id", pa.int64()), ("partition_0", pa.int64()), ("region", pa.string())])
+    forms = {file.uri: FileForm("csv", ("id", "region"), {"delimiter": ","}) for file in files}
+    scan = Scan("landing.t", "csv", tuple(files), schema, None, {"delimiter": ","}, partitions, forms)
+    assert rows(engine, "SELECT id, partition_0, region FROM landing.t ORDER BY id", {"landing.t": scan}) == [
+        (0, 2025, "north"),
+        (1, 2026, "south"),
+        (2, None, None),
+    ]
 
 
 @pytest.mark.parametrize(

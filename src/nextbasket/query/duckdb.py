@@ -6,7 +6,7 @@ settings are locked before the statement runs. Queries may run in several thread
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ import ibis
 import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
-from nextbasket.catalog.base import DataFile, Scan
-from nextbasket.errors import InputError, NextbasketError, QueryError
-from nextbasket.query import dialect, duckdb_rules
+from nextbasket.catalog.base import DataFile
+from nextbasket.errors import NextbasketError, QueryError
+from nextbasket.query import duckdb_rules
 from nextbasket.query.base import (
     Capabilities,
     Function,
@@ -29,8 +29,9 @@ from nextbasket.query.base import (
     Statistics,
 )
 from nextbasket.query.columns import same_columns
+from nextbasket.query.duckdb_files import select_files
 from nextbasket.query.duckdb_types import duckdb_type, literal, quoted
-from nextbasket.query.inputs import Prepared, encoding, local_path, prepare
+from nextbasket.query.inputs import Prepared, local_path, prepare
 
 BATCH_ROWS = 65_536
 
@@ -39,15 +40,6 @@ ROW_GROUP_ROWS = 122_880
 ZSTD_LEVEL = 1
 DICTIONARY_VALUES = 4096
 FILE_BYTES = 512 * 1024 * 1024
-
-_ENCODINGS = {
-    "ascii": "utf-8",
-    "iso8859-1": "latin-1",
-    "utf-8": "utf-8",
-    "utf-8-sig": "utf-8",
-    "utf-16": "utf-16",
-    "utf-16-le": "utf-16",
-}
 
 _LOCKED = {
     "autoinstall_known_extensions": False,
@@ -240,35 +232,12 @@ class _Session:
         for key, scan in prepared.scans.items():
             database, _, table = key.rpartition(".")
             name = f"{quoted(database)}.{quoted(table)}" if database else quoted(table)
-            self._connection.execute(f"CREATE VIEW {name} AS {self._read(scan, prepared.with_path)}")
+            files = select_files(scan, self._names_in, with_path=prepared.with_path)
+            self._connection.execute(f"CREATE VIEW {name} AS {files}")
 
-    def _read(self, scan: Scan, with_path: bool) -> str:
-        files = [str(local_path(file.uri)) for file in scan.files]
-        types = {field.name: duckdb_type(field.type) for field in scan.schema}
-        if not files:
-            columns = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
-            path = f", CAST(NULL AS VARCHAR) AS {quoted(dialect.PATH_COLUMN)}" if with_path else ""
-            return f"SELECT {columns}{path} WHERE false"
-        partitioned = {key for values in scan.partitions.values() for key in values}
-        source = _reader(scan, files, {name: kind for name, kind in types.items() if name not in partitioned})
-        if partitioned:
-            keys = ", ".join(f"{quoted(name)}: {types[name]}" for name in types if name in partitioned)
-            source += f", hive_partitioning=true, hive_types={{{keys}}}"
-        else:
-            source += ", hive_partitioning=false"
-        if with_path:
-            source += ", filename=" + literal(dialect.PATH_COLUMN)
-        present = set(types)
-        if scan.format in ("parquet", "iceberg"):
-            found = self._connection.execute(f"DESCRIBE SELECT * FROM {source})").fetchall()  # noqa: S608 (quoted above)
-            present = {str(row[0]).lower() for row in found}
-        columns = ", ".join(
-            f"CAST({quoted(name) if name.lower() in present or name in partitioned else 'NULL'} AS {kind}) "
-            f"AS {quoted(name)}"
-            for name, kind in types.items()
-        )
-        path = f", {quoted(dialect.PATH_COLUMN)}" if with_path else ""
-        return f"SELECT {columns}{path} FROM {source})"  # noqa: S608 (quoted above)
+    def _names_in(self, call: str) -> list[str]:
+        rows = self._connection.execute(f"DESCRIBE SELECT * FROM {call}").fetchall()  # noqa: S608 (quoted parts)
+        return [str(row[0]) for row in rows]
 
     def _lock_down(self, prepared: Prepared, folder: Path | None) -> None:
         files = [literal(str(local_path(file.uri))) for scan in prepared.scans.values() for file in scan.files]
@@ -378,27 +347,6 @@ class _Session:
 
 # A bare NULL has no type of its own: Athena writes such a column as text.
 _NARROWED = {"HUGEINT": "BIGINT", "UHUGEINT": "BIGINT", '"NULL"': "VARCHAR", "NULL": "VARCHAR"}
-
-
-def _reader(scan: Scan, files: Sequence[str], types: Mapping[str, str]) -> str:
-    """Return a table function call without its closing parenthesis, so that options can follow."""
-    listed = "[" + ", ".join(literal(file) for file in files) + "]"
-    if scan.format in ("parquet", "iceberg"):
-        return f"read_parquet({listed}, union_by_name=true"
-    columns = "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items()) + "}"
-    given = scan.parameters
-    compression = given.get("compression", "none")
-    if scan.format == "json":
-        return f"read_json({listed}, columns={columns}, format='newline_delimited', compression={literal(compression)}"
-    if scan.format != "csv":
-        raise InputError(f"{scan.table} has the format {scan.format!r}, which cannot be read.")
-    quote = given.get("quote", '"')
-    return (
-        f"read_csv({listed}, columns={columns}, auto_detect=false, strict_mode=true, null_padding=false, "
-        f"header={'true' if given.get('skip.header.line.count', '0') != '0' else 'false'}, "
-        f"delim={literal(given.get('delimiter', ','))}, quote={literal(quote)}, escape={literal(quote)}, "
-        f"encoding={literal(encoding(scan, _ENCODINGS))}, compression={literal(compression)}"
-    )
 
 
 def _copy_options(schema: pa.Schema, format: str, partition_by: tuple[str, ...], in_order: bool) -> str:

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nextbasket.catalog.base import DataFile, Scan
+from nextbasket.catalog.base import NULL_PARTITION, DataFile, Scan
 from nextbasket.errors import InputError, MissingExtraError, NextbasketError, NotBuiltError, QueryError
 from nextbasket.query import spark_rules
 from nextbasket.query.base import Capabilities, Function, Inputs, Limits, Query, QueryState, Statistics
 from nextbasket.query.columns import same_columns
+from nextbasket.query.forms import FileGroup, groups
 from nextbasket.query.inputs import Prepared, encoding, local_path, prepare
 from nextbasket.query.spark_rules import arrow_type, spark_type
 
@@ -253,33 +254,40 @@ class _Session:
     def _view(self, name: str, scan: Scan) -> None:
         if self.prepared.with_path:
             raise NotBuiltError('"$path" on Spark')
-        fields = ", ".join(f"{_quoted(field.name)} {spark_type(field.type)}" for field in scan.schema)
         if not scan.files:
+            fields = ", ".join(f"{_quoted(field.name)} {spark_type(field.type)}" for field in scan.schema)
             self._spark.createDataFrame([], fields).createOrReplaceTempView(name)
             return
-        if not scan.partitions:
-            self._read(scan, [file.uri for file in scan.files], fields).createOrReplaceTempView(name)
-            return
-        groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
-        for file in scan.files:
-            groups.setdefault(tuple(sorted(scan.partitions[file.uri].items())), []).append(file.uri)
         whole: DataFrame | None = None
-        for values, uris in groups.items():
-            part = self._partition(scan, dict(values), uris)
-            whole = part if whole is None else whole.unionByName(part)
+        for group in groups(scan):
+            folders: dict[tuple[tuple[str, str], ...], list[str]] = {}
+            for uri in group.uris:
+                folders.setdefault(tuple(sorted(scan.partitions.get(uri, {}).items())), []).append(uri)
+            for values, uris in folders.items():
+                part = self._partition(group, dict(values), uris)
+                whole = part if whole is None else whole.unionByName(part)
         assert whole is not None  # noqa: S101 (there are files, so there are groups)
         whole.createOrReplaceTempView(name)
 
-    def _partition(self, scan: Scan, values: dict[str, str], uris: list[str]) -> "DataFrame":
+    def _partition(self, group: FileGroup, values: dict[str, str], uris: list[str]) -> "DataFrame":
         from pyspark.sql import functions
 
-        inside = [field for field in scan.schema if field.name not in values]
-        fields = ", ".join(f"{_quoted(field.name)} {spark_type(field.type)}" for field in inside)
-        frame = self._read(scan, uris, fields)
+        kinds = {field.name: spark_type(field.type) for field in group.scan.schema}
+        plain = [name for name in kinds if name not in values]
+        inside = {name: kinds[name] for name in plain}
+        if group.scan.format == "csv":
+            # Read by position. A column that the files hold beside their folder's value of that name is read over.
+            inside = {
+                name if name not in values else f"file {name}": kinds.get(name, "string") for name in group.columns
+            }
+        frame = self._read(group.scan, uris, ", ".join(f"{_quoted(name)} {kind}" for name, kind in inside.items()))
+        for name in plain:
+            if name not in inside:
+                frame = frame.withColumn(name, functions.lit(None).cast(kinds[name]))
         for name, value in values.items():
-            known = None if value == "__HIVE_DEFAULT_PARTITION__" else value
-            frame = frame.withColumn(name, functions.lit(known).cast(spark_type(scan.schema.field(name).type)))
-        return frame.select(*[_quoted(field.name) for field in scan.schema])
+            known = None if value == NULL_PARTITION else value
+            frame = frame.withColumn(name, functions.lit(known).cast(kinds[name]))
+        return frame.select(*[_quoted(name) for name in kinds])
 
     def _read(self, scan: Scan, uris: list[str], fields: str) -> "DataFrame":
         paths = [str(local_path(uri)) for uri in uris]
