@@ -44,10 +44,10 @@ checks: $(DEV)
 	$(BIN)/lint-imports --no-cache
 
 quick: checks ## all checks and the quick tests
-	$(BIN)/pytest -m "not slow and not spark and not soak" -q
+	$(BIN)/pytest -m "not slow and not spark and not soak" -n 2 --dist loadfile -q
 
 test: checks ## all checks and all tests (under 25 minutes on 2 cores)
-	$(BIN)/pytest -m "not soak" --durations=15 --junit-xml=build/test-report.xml
+	$(BIN)/pytest -m "not soak" -n 2 --dist loadfile --durations=15 --junit-xml=build/test-report.xml
 
 soak: $(DEV) ## the long proofs: full kill counts, full scale; writes docs/proof/
 	$(BIN)/pytest -m soak --durations=0 --timeout=7200 -s

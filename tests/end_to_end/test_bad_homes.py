@@ -1,6 +1,5 @@
 """A home that cannot be used, or a disk that runs full, gets one sentence; the next run ends as it should."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +9,6 @@ import pytest
 from .command import arguments, digests, environment, nextbasket
 
 pytestmark = pytest.mark.slow
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +27,12 @@ def reference(source: Path) -> dict[str, tuple[int, int]]:
 
 @pytest.fixture
 def mounted(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A tmpfs of its own with the options that the test names."""
+    """A tmpfs of its own with the options that the test names; skips where this user may not mount one."""
     folder = tmp_path / "mounted"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", str(folder)], check=True)
+    command = ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a tmpfs")
     try:
         yield folder
     finally:
@@ -47,7 +46,6 @@ def say_one_sentence(stderr: str) -> str:
     return lines[0]
 
 
-@needs_root
 @pytest.mark.parametrize("mounted", ["size=64k,ro"], indirect=True)
 def test_a_read_only_home(mounted: Path, source: Path) -> None:
     done = nextbasket(mounted, "run", "--source", str(source), status=1)
@@ -61,7 +59,6 @@ def test_a_home_that_is_a_file(tmp_path: Path, source: Path) -> None:
     assert "is a file, not a folder" in say_one_sentence(done.stderr)
 
 
-@needs_root
 @pytest.mark.parametrize("mounted", ["size=700k", "size=3m"], indirect=True)
 def test_a_full_disk_loses_nothing(mounted: Path, source: Path, reference: dict[str, tuple[int, int]]) -> None:
     """The disk is too small for one step or another; made larger, the same command ends like an undisturbed run."""

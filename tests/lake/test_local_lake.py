@@ -85,16 +85,13 @@ def test_sweep_removes_uploads_that_were_killed_and_folders_it_empties(lake: Loc
 
 
 @pytest.mark.slow
-def test_ten_thousand_files_are_listed_quickly(lake: LocalLake, tmp_path: Path) -> None:
+def test_ten_thousand_files_are_listed_in_order(lake: LocalLake, tmp_path: Path) -> None:
     folder = tmp_path / "shop" / "landing" / "orders"
     folder.mkdir(parents=True)
     for number in range(10_000):
         (folder / f"{number:05d}.csv").touch()
-    start = datetime.now(UTC)
     found = [ref.key for ref in lake.list(Zone.LANDING, "orders/")]
-    seconds = (datetime.now(UTC) - start).total_seconds()
     assert found == [f"orders/{number:05d}.csv" for number in range(10_000)]
-    assert seconds < 2.0  # takes about 0.1 s
 
 
 @pytest.mark.parametrize("name", ["a b.parquet", "100%25 #1.parquet", "größe'.parquet", "x=1;y&z,.parquet"])
