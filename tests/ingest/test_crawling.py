@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 import pytest
@@ -48,8 +49,8 @@ def test_a_folder_is_one_table_and_its_keys_are_partitions(home: Any) -> None:
 
     assert [column.name for column in home.catalog.table("landing.sales").partition_keys] == ["day"]
     assert home.rows("SELECT id, amount, day FROM landing.sales ORDER BY id") == [
-        (1, 5.0, "2026-01-01"),
-        (2, 5.5, "2026-01-02"),
+        (1, 5.0, date(2026, 1, 1)),
+        (2, 5.5, date(2026, 1, 2)),
     ]
 
 
@@ -76,7 +77,7 @@ def test_what_is_no_table_is_reported(home: Any) -> None:
 
     assert [table.name for table in report.tables] == ["landing.orders"]
     assert len(report.unread) == 3
-    for text in ("aisles/aisles.csv is empty", "loose.csv is in no folder", "readme.md is neither"):
+    for text in ("aisles/aisles.csv: it is empty", "loose.csv is in no folder", "readme.md: its name"):
         assert any(text in one for one in report.unread), text
 
 
@@ -115,7 +116,7 @@ def test_delimiters_are_found(text: str, delimiter: str) -> None:
     [
         ("a,b\nä,ö\n".encode(), "utf-8"),
         (b"a,b\n1,\xff\n2,x\n", "utf-8"),
-        (("a,b\n" + "é,1\n" * 10).encode("latin-1"), "latin-1"),
+        (("a,b\n" + "é,1\n" * 10).encode("latin-1"), "cp1252"),
         (("a,b\n" + "€é,1\n" * 10).encode("cp1252"), "cp1252"),
         ("a,b\nä,1\n".encode("utf-16"), "utf-16"),
     ],

@@ -139,7 +139,8 @@ class Scan:
 
     ``schema`` includes partition columns; ``partitions`` holds, for each file of a partitioned table, its partition
     values by file URI (``NULL_PARTITION`` for NULL). ``forms`` holds, by file URI, how a file is written where it
-    differs from the table. ``snapshot_id`` is None for tables read in place.
+    differs from the table. ``sources`` gives, by file URI, the landed file that a file was made from: a row's
+    ``"$path"``. ``snapshot_id`` is None for tables read in place.
     """
 
     table: str
@@ -150,6 +151,7 @@ class Scan:
     parameters: Mapping[str, str] = field(default_factory=dict)
     partitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     forms: Mapping[str, FileForm] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from nextbasket.errors import InputError
 from nextbasket.grocery.tables import LINE_TABLES, ORDER_PRODUCTS, LayoutTable
-from nextbasket.ingest.landed import is_parquet, shape_of
+from nextbasket.ingest.landed import form_of, shape_of
 from nextbasket.ingest.naming import table_name
 from nextbasket.ingest.sniff import TextShape
 from nextbasket.ingest.sources import is_data
+from nextbasket.ingest.typed_rows import TEXT_FORMS, named_columns
 from nextbasket.lake.base import FileRef, Lake, Zone
 
 _SIMILAR = 0.75
@@ -23,7 +20,8 @@ _SIMILAR = 0.75
 class Delivery:
     """One landed file for one table. ``columns`` maps the layout's columns to their positions in the file.
 
-    ``shape`` is None for a Parquet file, and has no columns for an empty one.
+    ``shape`` is None for a file whose ``form`` has names of its own (JSON, Parquet, ORC, Avro), and has no columns for
+    an empty one.
     """
 
     table: LayoutTable
@@ -32,6 +30,7 @@ class Delivery:
     shape: TextShape | None = None
     columns: Mapping[str, int] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    form: str = "csv"
 
     @property
     def name(self) -> str:
@@ -63,30 +62,27 @@ def landed_files(lake: Lake) -> dict[str, list[FileRef]]:
 
 def open_delivery(lake: Lake, table: LayoutTable, ref: FileRef, sha256: str) -> tuple[Delivery, list[str], list[str]]:
     """Look at a file's header; returns the delivery, its faults and what is worth noting, one sentence each."""
-    if is_parquet(ref):
-        shape = None
-        names = _parquet_names(lake, ref)
-    else:
-        shape = shape_of(lake, ref)
-        names = shape.columns
+    form = form_of(ref.key)
+    shape = shape_of(lake, ref) if form in TEXT_FORMS else None
+    names = named_columns(lake, ref, form)[0] if shape is None else shape.columns
     found: dict[str, int] = {}
     faults: list[str] = []
     notes: list[str] = []
     where = f"landing/{ref.key}"
     if not names:
         notes.append(f"{where} is empty: it has not even a header")
-        return Delivery(table, ref, sha256, shape), faults, notes
+        return Delivery(table, ref, sha256, shape, form=form), faults, notes
     if shape is not None and len(names) == 1:
         faults.append(
             f"{where} has one column only: its delimiter is none of those known (comma, semicolon, tab, |); "
             "write the file with one of them"
         )
-        return Delivery(table, ref, sha256, shape, found, names), faults, notes
+        return Delivery(table, ref, sha256, shape, found, names, form), faults, notes
     if shape is not None and not shape.header:
         faults.append(
             f"{where} has no header: its first line must name the columns {', '.join(table.required_columns)}"
         )
-        return Delivery(table, ref, sha256, shape, {}, names), faults, notes
+        return Delivery(table, ref, sha256, shape, {}, names, form), faults, notes
     lowered = [name.strip().lower() for name in names]
     wanted = [column.name for column in table.columns]
     for name in wanted:
@@ -110,20 +106,10 @@ def open_delivery(lake: Lake, table: LayoutTable, ref: FileRef, sha256: str) -> 
         others = [name for name in others if name != near]
     if others:
         notes.append(f"{where}: the columns {', '.join(others)} are not part of the layout and are ignored")
-    return Delivery(table, ref, sha256, shape, found, names), faults, notes
+    return Delivery(table, ref, sha256, shape, found, names, form), faults, notes
 
 
 def _nearest(wanted: str, names: Sequence[str]) -> str | None:
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in names}
     found = difflib.get_close_matches(wanted.replace("_", ""), list(plain), n=1, cutoff=_SIMILAR)
     return plain[found[0]] if found else None
-
-
-def _parquet_names(lake: Lake, ref: FileRef) -> tuple[str, ...]:
-    try:
-        with lake.open(ref) as stream:
-            return tuple(pq.read_schema(stream).names)
-    except pa.ArrowInvalid as error:
-        raise InputError(
-            f"landing/{ref.key} is not a whole Parquet file ({error}); delete it there and land it again."
-        ) from error

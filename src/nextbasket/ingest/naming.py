@@ -6,7 +6,9 @@ from pathlib import PurePosixPath
 from nextbasket.grocery.tables import LAYOUT, LINE_TABLES
 
 _TABLES = frozenset((*LAYOUT, *LINE_TABLES))
-_SUFFIX = re.compile(r"(\.(csv|tsv|txt))?(\.gz|\.zip|\.parquet)?$", re.IGNORECASE)
+_SUFFIX = re.compile(
+    r"(\.(csv|tsv|txt|jsonl|ndjson|json))?(\.(gz|bz2|xz|zst|zip|parquet|avro|orc|xlsx|xlsb|xls|ods))?$", re.IGNORECASE
+)
 _DATED = re.compile(r"^(.*?)[-_. ]*\d{4}-?\d{2}(-?\d{2})?([-_T]?\d{2,6})?$")
 
 
@@ -53,3 +55,21 @@ def with_hash(key: str, sha256: str) -> str:
     match = _SUFFIX.search(file)
     at = match.start() if match is not None and match.group(0) else len(file)
     return f"{folder}/{file[:at]}-{sha256[:10]}{file[at:]}"
+
+
+def without_hash(key: str, sha256: str) -> str:
+    """Return the key that ``with_hash`` was given; a key without a piece of this hash comes back as it is."""
+    folder, _, file = key.rpartition("/")
+    match = _SUFFIX.search(file)
+    at = match.start() if match is not None and match.group(0) else len(file)
+    return f"{folder}/{file[:at].removesuffix(f'-{sha256[:10]}')}{file[at:]}"
+
+
+def is_dated(key: str) -> bool:
+    """Say whether a landing key tells which delivery it is: a date or long number at its end, a ``key=value`` folder.
+
+    >>> is_dated("orders/orders_2026-11-22.csv"), is_dated("orders/day=1/part.csv"), is_dated("orders/orders.csv")
+    (True, True, False)
+    """
+    _, *partitions, file = key.split("/")
+    return _DATED.match(_SUFFIX.sub("", file)) is not None or any("=" in part for part in partitions)

@@ -122,27 +122,39 @@ class _Counts:
 class RecordReader:
     """Cuts a UTF-8 file into records.
 
-    ``width`` is the number of columns; ``columns`` maps the positions to keep to their names. Iterating gives Arrow
-    tables with ``src_line``, ``src_raw``, ``src_reason`` and the named columns as text (empty is null); a record with
-    a reason has no values. ``records`` and ``blank`` count what was read so far.
+    ``width`` is the number of fields of a line, ``quote`` the character around values that hold delimiters, if any;
+    ``columns`` maps the positions to keep to their names. Iterating gives Arrow tables with ``src_line``, ``src_raw``
+    (null where ``raw`` is False, which is faster), ``src_reason`` and the named columns as text (empty is null); a
+    record with a reason has no values. ``records`` and ``blank`` count what was read so far.
     """
 
     def __init__(
-        self, stream: BinaryIO, delimiter: str, width: int, columns: Sequence[tuple[int, str]], *, header: bool
+        self,
+        stream: BinaryIO,
+        delimiter: str,
+        width: int,
+        columns: Sequence[tuple[int, str]],
+        *,
+        header: bool,
+        quote: str = '"',
+        raw: bool = True,
     ) -> None:
         self._stream = stream
         self._delimiter = delimiter
         self._delim = delimiter.encode()
+        self._quote = quote.encode()
         self._width = width
         self._columns = tuple(columns)
         self._header = header
+        self._raw = raw
         self._line = 1
         self.records = 0
         self.blank = 0
         known: list[tuple[str, pa.DataType]] = [(LINE, pa.int64()), (RAW, pa.string()), (REASON, pa.string())]
         self.schema = pa.schema(known + [(name, pa.string()) for _, name in columns])
-        d = re.escape(self._delim)
-        value = rb'(?>"(?:[^"\n\r]++|"")*+"|(?:[^"\n\r%b][^\n\r%b]*+)?+)' % (d, d)
+        d, q = re.escape(self._delim), self._quote or b'"'
+        value = rb"(?>%b(?:[^%b\n\r]++|%b%b)*+%b|(?:[^%b\n\r%b][^\n\r%b]*+)?+)" % (q, q, q, q, q, q, d, d)
+        self._quoted_value = re.compile(rb"%b(?:[^%b]++|%b%b)*+%b" % (q, q, q, q, q))
         line = value + (rb"%b%b" % (d, value)) * (width - 1)
         # Every line of the chunk is one whole record, quoted or not, and no value spans lines.
         self._clean = re.compile(rb"(?:%b\r?\n)*+" % line) if width <= 100 else None
@@ -195,12 +207,15 @@ class RecordReader:
     def _chunk(self, text: bytes, *, final: bool) -> tuple[pa.Table, int]:
         """Cut a chunk of whole lines; returns its records and how many of its bytes they took."""
         if b"\0" not in text and _is_utf8(text):
-            table = self._unquoted(text) if b'"' not in text else self._quoted(text)
+            table = self._unquoted(text) if not self._has_quote(text) else self._quoted(text)
             if table is not None:
                 self._line += text.count(b"\n")
                 self.records += table.num_rows
                 return table, len(text)
         return self._line_by_line(text, final=final)
+
+    def _has_quote(self, text: bytes) -> bool:
+        return bool(self._quote) and self._quote in text
 
     def _unquoted(self, text: bytes) -> pa.Table | None:
         codes = np.frombuffer(text, np.uint8)
@@ -227,7 +242,9 @@ class RecordReader:
             io.BytesIO(text),
             read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(text) + 1),
             parse_options=pa_csv.ParseOptions(
-                delimiter=self._delimiter, quote_char='"' if quoted else False, ignore_empty_lines=False
+                delimiter=self._delimiter,
+                quote_char=self._quote.decode() if quoted else False,
+                ignore_empty_lines=False,
             ),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
@@ -239,16 +256,19 @@ class RecordReader:
         )
         if kept and table.num_rows != count:
             return None
-        raw = text.decode().split("\n")[:-1]
-        if "\r" in raw[0]:
-            raw = [line.removesuffix("\r") for line in raw]
         columns: list[Any] = [
             pa.array(np.arange(self._line, self._line + count)),
-            pa.array(raw, pa.string()),
+            self._raw_lines(text) if self._raw else pa.nulls(count, pa.string()),
             pa.nulls(count, pa.string()),
             *(table.column(index) for index in range(len(kept))),
         ]
         return pa.table(columns, schema=self.schema)
+
+    def _raw_lines(self, text: bytes) -> Any:
+        raw = text.decode().split("\n")[:-1]
+        if "\r" in raw[0]:
+            raw = [line.removesuffix("\r") for line in raw]
+        return pa.array(raw, pa.string())
 
     def _line_by_line(self, text: bytes, *, final: bool) -> tuple[pa.Table, int]:
         lines = text.split(b"\n")[:-1]
@@ -316,16 +336,17 @@ class RecordReader:
 
     def _fields(self, record: bytes) -> list[bytes] | str | None:
         """Return a record's fields, a sentence when it is malformed, or None when a quote is still open at its end."""
-        if b'"' not in record:
+        quote = self._quote
+        if not self._has_quote(record):
             return record.split(self._delim)
         fields: list[bytes] = []
         at = 0
         while True:
-            if record.startswith(b'"', at):
-                value = _QUOTED.match(record, at)
+            if record.startswith(quote, at):
+                value = self._quoted_value.match(record, at)
                 if value is None:
                     return None
-                fields.append(value.group()[1:-1].replace(b'""', b'"'))
+                fields.append(value.group()[1:-1].replace(quote * 2, quote))
                 at = value.end()
                 if at == len(record):
                     return fields
@@ -349,9 +370,6 @@ class RecordReader:
             *(pa.nulls(len(found), pa.string()) for _ in self._columns),
         ]
         return pa.table(columns, schema=self.schema)
-
-
-_QUOTED = re.compile(rb'"(?:[^"]++|"")*+"')
 
 
 def _shown(raw: bytes) -> str:

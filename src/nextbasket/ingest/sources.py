@@ -3,8 +3,8 @@
 A member's stream must be read before the next member is asked for: archives are never unpacked whole in memory.
 """
 
-import gzip
 import io
+import lzma
 import os
 import re
 import tarfile
@@ -16,20 +16,27 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
+import pyarrow as pa
+
 from nextbasket.errors import InputError
+from nextbasket.ingest.landed import DATA_SUFFIXES, compression_of, unpacking
 from nextbasket.ingest.naming import names_a_table
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
-"""File names that hold delimited text."""
-
-DATA_SUFFIXES = (*TEXT_SUFFIXES, ".parquet")
-"""File names that are landed as they are."""
-
 _ZIP = (".zip",)
-_TAR = (".tar.gz", ".tgz", ".tar")
+_TAR = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
 _BLOCK = 1 << 20
 _MOST_MEMBERS = 100_000
-_UNREADABLE = (EOFError, OSError, zlib.error, zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError)
+_UNREADABLE = (
+    EOFError,
+    OSError,
+    zlib.error,
+    lzma.LZMAError,
+    pa.ArrowInvalid,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +82,10 @@ class Source:
         for file, relative in self._files():
             try:
                 for member in self._members(file, relative):
-                    if member.path.name.lower().endswith(".gz"):
-                        _read_to_end(_unpacked(member.stream, self._largest, member.path.name))
+                    packed = compression_of(member.path.name)
+                    if packed != "none":
+                        unpacked = unpacking(member.stream, packed)
+                        _read_to_end(cast(BinaryIO, _Limited(unpacked, self._largest, member.path.name)))
                     elif is_archive(file.name):
                         _read_to_end(member.stream)
             except InputError as error:
@@ -126,7 +135,7 @@ class Source:
                     path = path.relative_to(wrapper)
                 yield Member(relative.parent / path, member.size, member.stream)
         elif file == self.path:
-            known = ", ".join((*DATA_SUFFIXES, *_ZIP, *_TAR))
+            known = ", ".join((*(name for name in DATA_SUFFIXES if name.count(".") == 1), *_ZIP, *_TAR))
             raise InputError(f"cannot land {file}: its name ends in none of {known}.")
         elif note:
             self.ignored.append(str(relative))
@@ -203,10 +212,6 @@ class _Limited(io.RawIOBase):
         if self._left < 0:
             raise InputError(_too_large(self._what, self._limit))
         return block
-
-
-def _unpacked(stream: BinaryIO, limit: int, what: str) -> BinaryIO:
-    return cast(BinaryIO, _Limited(cast(BinaryIO, gzip.GzipFile(fileobj=stream)), limit, what))
 
 
 def _read_to_end(stream: BinaryIO) -> None:

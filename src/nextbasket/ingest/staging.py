@@ -13,12 +13,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nextbasket.catalog.base import DataFile, Scan
-from nextbasket.errors import InputError
+from nextbasket.catalog.types import to_arrow
 from nextbasket.grocery.tables import LayoutTable
 from nextbasket.ingest.checks import FILE
 from nextbasket.ingest.deliveries import Delivery
-from nextbasket.ingest.landed import compression, open_utf8
+from nextbasket.ingest.jsonlines import JsonReader, open_lines
+from nextbasket.ingest.landed import compression, open_unpacked, open_utf8
 from nextbasket.ingest.records import LINE, RAW, REASON, RecordReader, examine
+from nextbasket.ingest.typed_files import batches_of
+from nextbasket.ingest.typed_rows import as_texts, json_shape
 from nextbasket.lake.base import Lake
 from nextbasket.progress import Progress
 
@@ -102,12 +105,12 @@ class Stager:
 
     def _direct(self, number: int, delivery: Delivery) -> tuple[Direct, Counted] | None:
         shape, ref = delivery.shape, delivery.ref
-        if shape is None or ref.size < self._direct_from or shape.encoding != "utf-8" or shape.bom:
+        if shape is None or ref.size < self._direct_from:
             return None
-        if shape.newline != "\n":
+        if not shape.plainly or compression(ref) not in ("none", "gzip"):
             return None
         with open_utf8(self._lake, ref, shape) as stream:
-            anatomy = examine(stream, shape.delimiter, len(shape.columns), header=shape.header)
+            anatomy = examine(stream, shape.delimiter, shape.width, header=shape.header)
         if not anatomy.plain:
             return None
         by_position = {position: name for name, position in delivery.columns.items()}
@@ -130,42 +133,58 @@ class Stager:
         return Direct(number, scan, anatomy.digits), Counted(anatomy.records)
 
     def _cut(self, number: int, delivery: Delivery, writer: "_RecordWriter") -> Counted:
+        if delivery.form == "json":
+            return self._cut_json(number, delivery, writer)
         if delivery.shape is None:
             count = 0
-            for table in self._parquet(delivery, count_from=1):
+            for table in self._typed(delivery, count_from=1):
                 writer.write(number, table)
                 count += table.num_rows
             return Counted(count)
         shape = delivery.shape
         wanted = [(position, name) for name, position in delivery.columns.items()]
+        decimal_commas = [name for position, name in wanted if shape.notations[position].decimal == ","]
         with open_utf8(self._lake, delivery.ref, shape) as stream:
-            reader = RecordReader(stream, shape.delimiter, len(shape.columns), wanted, header=shape.header)
+            reader = RecordReader(stream, shape.delimiter, shape.width, wanted, header=shape.header, quote=shape.quote)
+            for table in reader:
+                writer.write(number, _with_points(table, decimal_commas))
+        return Counted(reader.records, reader.blank)
+
+    def _cut_json(self, number: int, delivery: Delivery, writer: "_RecordWriter") -> Counted:
+        shape = json_shape(self._lake, delivery.ref)
+        kinds = {key: to_arrow(kind or "string") for key, kind in zip(shape.keys, shape.types, strict=True)}
+        wanted = [(delivery.names[at], name, kinds[delivery.names[at]]) for name, at in delivery.columns.items()]
+        with open_lines(open_unpacked(self._lake, delivery.ref), shape, delivery.name) as stream:
+            reader = JsonReader(stream, wanted, texts=True)
             for table in reader:
                 writer.write(number, table)
         return Counted(reader.records, reader.blank)
 
-    def _parquet(self, delivery: Delivery, *, count_from: int) -> Iterator[pa.Table]:
+    def _typed(self, delivery: Delivery, *, count_from: int) -> Iterator[pa.Table]:
         wanted = [delivery.names[position] for position in delivery.columns.values()]
         row = count_from
-        try:
-            with self._lake.open(delivery.ref) as stream:
-                for batch in pq.ParquetFile(stream).iter_batches(_BATCH_ROWS, columns=wanted):
-                    given = {name: batch.column(delivery.names[at]) for name, at in delivery.columns.items()}
-                    texts = {name: _as_text(values) for name, values in given.items()}
-                    filled: list[Any] = [pc.fill_null(values, "") for values in texts.values()]
-                    yield pa.table(
-                        {
-                            LINE: pa.array(range(row, row + batch.num_rows), pa.int64()),
-                            RAW: pc.binary_join_element_wise(*filled, ","),
-                            REASON: pa.nulls(batch.num_rows, pa.string()),
-                            **texts,
-                        }
-                    )
-                    row += batch.num_rows
-        except pa.ArrowInvalid as error:
-            raise InputError(
-                f"{delivery.name} is not a whole Parquet file ({error}); delete it there and land it again."
-            ) from error
+        with self._lake.open(delivery.ref) as stream:
+            for batch in batches_of(stream, delivery.form, delivery.name, wanted):
+                given = {name: batch.column(delivery.names[at]) for name, at in delivery.columns.items()}
+                texts = {name: _as_text(values) for name, values in given.items()}
+                filled: list[Any] = [pc.fill_null(values, "") for values in texts.values()]
+                yield pa.table(
+                    {
+                        LINE: pa.array(range(row, row + batch.num_rows), pa.int64()),
+                        RAW: pc.binary_join_element_wise(*filled, ","),
+                        REASON: pa.nulls(batch.num_rows, pa.string()),
+                        **texts,
+                    }
+                )
+                row += batch.num_rows
+
+
+def _with_points(records: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Write fractions with a point in the columns whose file writes them with a comma."""
+    for name in names:
+        at = records.schema.get_field_index(name)
+        records = records.set_column(at, name, pc.replace_substring(records.column(name), ",", "."))
+    return records
 
 
 def _as_text(values: Any) -> Any:
@@ -179,9 +198,7 @@ def _as_text(values: Any) -> Any:
             limit = pc.max(pc.abs(numbers)).as_py()
             if limit is None or limit < 1e15:
                 return numbers.cast(pa.int64()).cast(pa.string())
-    if pa.types.is_dictionary(kind):
-        return values.dictionary_decode().cast(pa.string())
-    return values.cast(pa.string())
+    return as_texts(values)
 
 
 class _RecordWriter:

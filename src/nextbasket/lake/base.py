@@ -18,6 +18,7 @@ class Zone(StrEnum):
     QUARANTINE = "quarantine"
     EXCHANGE = "exchange"
     RESULTS = "results"
+    CACHE = "cache"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from nextbasket.errors import InputError
 from nextbasket.query import dialect
 from nextbasket.query.duckdb_types import duckdb_type, literal, quoted
 from nextbasket.query.forms import FileGroup, groups, partition_keys
-from nextbasket.query.inputs import encoding, local_path
+from nextbasket.query.inputs import encoding, engine_path
 
 _ENCODINGS = {
     "ascii": "utf-8",
@@ -44,7 +44,7 @@ class _Reading:
     def __init__(self, group: FileGroup, types: Mapping[str, str], keys: Sequence[str]) -> None:
         self._group = group
         self._scan = group.scan
-        self._paths = [str(local_path(uri)) for uri in group.uris]
+        self._paths = [engine_path(uri) for uri in group.uris]
         self._types = types
         self._keys = keys
 
@@ -69,7 +69,7 @@ class _Reading:
             f"CAST({self._value(name, present, listed=listed)} AS {kind}) AS {quoted(name)}"
             for name, kind in self._types.items()
         )
-        path = f", {quoted(dialect.PATH_COLUMN)}" if with_path else ""
+        path = f", {self._path()} AS {quoted(dialect.PATH_COLUMN)}" if with_path else ""
         beside = f" AS f JOIN {self._values()} ON f.{quoted(dialect.PATH_COLUMN)} = p.file" if listed else ""
         return f"SELECT {columns}{path} FROM {source}){beside}"  # noqa: S608 (quoted above)
 
@@ -79,6 +79,16 @@ class _Reading:
         if name.lower() not in present:
             return "NULL"
         return f"f.{quoted(name)}" if listed else quoted(name)
+
+    def _path(self) -> str:
+        """Return the file a row comes from: where that was made from another one, the other one."""
+        column = quoted(dialect.PATH_COLUMN)
+        sources = [self._scan.sources.get(uri) for uri in self._group.uris]
+        if not any(sources):
+            return column
+        listed = ", ".join(map(literal, self._paths))
+        meant = ", ".join(literal(source or path) for source, path in zip(sources, self._paths, strict=True))
+        return f"[{meant}][list_position([{listed}], {column})]"
 
     def _values(self) -> str:
         """Return the partition values of each file as a table p(file, key…)."""
