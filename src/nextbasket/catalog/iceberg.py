@@ -10,16 +10,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import pyarrow as pa
 
-from nextbasket.catalog.base import ICEBERG, Column, CommitMode, DataFile, TableDefinition
+from nextbasket.catalog.base import ICEBERG, Column, CommitMode, DataFile, Snapshot, TableDefinition
 from nextbasket.catalog.metadata import TableMetadata
 from nextbasket.catalog.types import FIELD_ID, to_arrow
 from nextbasket.errors import CommitConflictError, InputError
 
 if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
     from pyiceberg.catalog.sql import SqlCatalog
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile as IcebergDataFile
@@ -42,6 +43,10 @@ _INTERNAL_PROPERTIES = (*_TABLE_PROPERTIES, "schema.name-mapping.default")
 _RESERVED_SUMMARY = ("added-", "deleted-", "removed-", "total-", "changed-", "partitions.", "partition-summaries")
 
 _FIELD_DOC = b"doc"
+
+
+class LostRaceError(CommitConflictError):
+    """Another writer was faster at the very moment of a commit: the same commit tried again may succeed."""
 
 
 def open_catalog(database: Path, warehouse: str, busy_seconds: float) -> SqlCatalog:
@@ -80,7 +85,7 @@ def definition_of(metadata: TableMetadata) -> TableDefinition:
 
 
 def create_table(
-    catalog: SqlCatalog,
+    catalog: Catalog,
     database: str,
     name: str,
     columns: Sequence[Column],
@@ -105,7 +110,7 @@ def create_table(
                     for column in partition_columns:
                         spec.add_field(column, IdentityTransform(), column)
     except TableAlreadyExistsError as error:
-        raise CommitConflictError(f"{database}.{name} was created by another program just now; try again.") from error
+        raise LostRaceError(f"{database}.{name} was created by another program just now; try again.") from error
 
 
 def evolve_table(table: Table, columns: Sequence[Column], comments: Mapping[str, str]) -> None:
@@ -160,16 +165,17 @@ def commit(
     replaces: Sequence[str],
     summary: Mapping[str, str],
     planned: Sequence[DataFile],
+    name: str | None = None,
 ) -> tuple[DataFile, ...]:
     """Make the files part of the table in one snapshot whose summary carries ``summary``; return its files.
 
-    ``planned`` are the files of the table's current snapshot.
+    ``planned`` are the files of the table's current snapshot; ``name`` is what errors call the table.
     Raises InputError for files that are missing, not as described, already part of the table or of another schema;
     CommitConflictError when another writer was faster or a replaced file is no longer there.
     """
     from pyiceberg.exceptions import CommitFailedException, ValidationException
 
-    name = ".".join(table.name())
+    name = name or ".".join(table.name())
     reserved = [key for key in summary if key == "operation" or key.startswith(_RESERVED_SUMMARY)]
     if reserved:
         raise InputError(f"the summary of a commit to {name} may not hold Iceberg's own keys: {', '.join(reserved)}.")
@@ -184,7 +190,7 @@ def commit(
                 f"{len(missing)} of the {len(leaving)} data files to replace are no longer part of {name} "
                 f"({missing[0]}): another run changed it; run again to compute from the new version."
             )
-    added = _checked(table, files, {file.uri for file in planned})
+    added = _checked(table, name, files, {file.uri for file in planned})
     removed: list[IcebergDataFile] = []
     if len(kept) < len(planned):
         staying = {file.uri for file in kept}
@@ -203,7 +209,7 @@ def commit(
                 for data_file in added:
                     producer.append_data_file(data_file)
     except (CommitFailedException, ValidationException) as error:
-        raise CommitConflictError(
+        raise LostRaceError(
             f"another program committed to {name} first; run again to compute from the new version."
         ) from error
     return (*kept, *sorted(files, key=lambda file: file.uri))
@@ -218,12 +224,15 @@ def _current_files(table: Table) -> dict[str, IcebergDataFile]:
     return {entry.data_file.file_path: entry.data_file for entry in entries}
 
 
-def plan(table: str, manifest_list: str) -> tuple[DataFile, ...]:
-    """Return the data files of the snapshot with that manifest list, in the order in which they were added."""
+def plan(table: str, manifest_list: str, io: FileIO | None = None) -> tuple[DataFile, ...]:
+    """Return the data files of the snapshot with that manifest list, in the order in which they were added.
+
+    ``io`` opens the files; left out, they are on this machine.
+    """
     from pyiceberg.io.pyarrow import PyArrowFileIO
     from pyiceberg.manifest import read_manifest_list
 
-    io = PyArrowFileIO()
+    io = io or PyArrowFileIO()
     entries = _live_entries(io, read_manifest_list(io.new_input(manifest_list)), table)
     return tuple(
         DataFile(entry.data_file.file_path, entry.data_file.record_count, entry.data_file.file_size_in_bytes)
@@ -231,12 +240,15 @@ def plan(table: str, manifest_list: str) -> tuple[DataFile, ...]:
     )
 
 
-def referenced(metadata: TableMetadata) -> set[str]:
-    """Return the URIs of all files that the table's snapshots need: metadata, manifest lists, manifests, data."""
+def referenced(metadata: TableMetadata, io: FileIO | None = None) -> set[str]:
+    """Return the URIs of all files that the table's snapshots need: metadata, manifest lists, manifests, data.
+
+    ``io`` opens the files; left out, they are on this machine.
+    """
     from pyiceberg.io.pyarrow import PyArrowFileIO
     from pyiceberg.manifest import read_manifest_list
 
-    io = PyArrowFileIO()
+    io = io or PyArrowFileIO()
     uris = {metadata.uri, *metadata.earlier_files}
     for stored in metadata.snapshots:
         uris.add(stored.manifest_list)
@@ -249,15 +261,20 @@ def referenced(metadata: TableMetadata) -> set[str]:
 
 def expire(table: Table, metadata: TableMetadata, before: datetime, keep_last: int) -> int:
     """Expire the snapshots older than ``before`` but the last ``keep_last`` and the current one; return how many."""
+    old = expirable(metadata, before, keep_last)
+    if old:
+        table.maintenance.expire_snapshots().by_ids([snapshot.id for snapshot in old]).commit()
+    return len(old)
+
+
+def expirable(metadata: TableMetadata, before: datetime, keep_last: int) -> list[Snapshot]:
+    """Return the snapshots older than ``before`` but the last ``keep_last`` and the current one."""
     kept = {stored.snapshot.id for stored in metadata.snapshots[-max(keep_last, 1) :]} | {metadata.current_snapshot_id}
-    old = [
-        stored.snapshot.id
+    return [
+        stored.snapshot
         for stored in metadata.snapshots
         if stored.snapshot.at < before and stored.snapshot.id not in kept
     ]
-    if old:
-        table.maintenance.expire_snapshots().by_ids(old).commit()
-    return len(old)
 
 
 def _live_entries(io: FileIO, manifests: Iterable[ManifestFile], table: str) -> Iterator[ManifestEntry]:
@@ -272,11 +289,10 @@ def _live_entries(io: FileIO, manifests: Iterable[ManifestFile], table: str) -> 
         yield from manifest.fetch_manifest_entry(io, discard_deleted=True)
 
 
-def _checked(table: Table, files: Sequence[DataFile], current: Set[str]) -> list[IcebergDataFile]:
+def _checked(table: Table, name: str, files: Sequence[DataFile], current: Set[str]) -> list[IcebergDataFile]:
     import pyarrow.parquet as pq
     from pyiceberg.io.pyarrow import parquet_file_to_data_file
 
-    name = ".".join(table.name())
     times = Counter(file.uri for file in files)
     twice = [uri for uri, count in times.items() if count > 1 or uri in current]
     if twice:
@@ -285,7 +301,8 @@ def _checked(table: Table, files: Sequence[DataFile], current: Set[str]) -> list
     checked = []
     for file in files:
         try:
-            footer = pq.read_metadata(file.uri)
+            with table.io.new_input(file.uri).open() as stream:
+                footer = pq.read_metadata(cast(BinaryIO, stream))
         except FileNotFoundError as error:
             raise InputError(f"the data file {file.uri} for {name} is not there; write it again.") from error
         except pa.ArrowInvalid as error:

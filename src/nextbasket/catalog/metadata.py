@@ -7,7 +7,7 @@ specification, version 2.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +48,7 @@ class TableMetadata:
 
     uri: str
     table: str
+    uuid: str
     location: str
     properties: Mapping[str, str]
     schemas: Mapping[int, Mapping[str, Any]]
@@ -99,10 +100,17 @@ class TableMetadata:
         return self.snapshot(ids[-1]) if ids else None
 
 
-def read_metadata(table: str, uri: str) -> TableMetadata:
-    """Read the metadata file of ``table`` at ``uri``; raises HomeError when it is missing or damaged."""
+def _read_path(uri: str) -> bytes:
+    return Path(uri).read_bytes()
+
+
+def read_metadata(table: str, uri: str, read: Callable[[str], bytes] = _read_path) -> TableMetadata:
+    """Read the metadata file of ``table`` at ``uri``; raises HomeError when it is missing or damaged.
+
+    ``read`` gives the content of a URI and raises FileNotFoundError; left out, the URI is a path.
+    """
     try:
-        raw = json.loads(Path(uri).read_bytes())
+        raw = json.loads(read(uri))
         return _parse(table, uri, raw)
     except FileNotFoundError as error:
         raise HomeError(
@@ -122,6 +130,7 @@ def _parse(table: str, uri: str, raw: Mapping[str, Any]) -> TableMetadata:
     return TableMetadata(
         uri=uri,
         table=table,
+        uuid=raw["table-uuid"],
         location=raw["location"],
         properties=raw.get("properties", {}),
         schemas=schemas,
