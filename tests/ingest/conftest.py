@@ -9,7 +9,7 @@ import pytest
 
 from nextbasket.catalog.local import LocalCatalog
 from nextbasket.definitions.store import Definitions
-from nextbasket.ingest.crawl import Crawler, CrawlReport
+from nextbasket.ingest.crawl import Crawler, CrawlPolicy, CrawlReport
 from nextbasket.ingest.fates import FileFates, LoadReport
 from nextbasket.ingest.land import Landing, LandReport
 from nextbasket.ingest.load import Loader
@@ -81,8 +81,8 @@ class Home:
     def land(self, *paths: Path, table: str | None = None, largest: int = 10**9) -> LandReport:
         return Landing(self.lake, self.catalog, largest_member=largest).land(paths, table)
 
-    def crawl(self) -> CrawlReport:
-        return Crawler(self.lake, self.catalog, self.catalog).crawl()
+    def crawl(self, policy: CrawlPolicy | None = None) -> CrawlReport:
+        return Crawler(self.lake, self.catalog, self.catalog, clock=self.clock, policy=policy).crawl()
 
     def loader(self) -> Loader:
         definitions = Definitions(self.path / "definitions")

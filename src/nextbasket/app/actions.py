@@ -83,6 +83,8 @@ class Actions:
         common: dict[str, Any] = {"code": __version__}
         if step.name == "land":
             return common | {"source": [_listing(path) for path in self._source], "shoppers": self._shoppers}
+        if step.name == "crawl":
+            return common | {"crawler": settings.crawler.model_dump(mode="json")}
         if step.name == "load":
             return common | {"mappings": self._texts(DefinitionKind.MAPPINGS)}
         if step.name.startswith(("prepare", "features", "final")):

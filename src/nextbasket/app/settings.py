@@ -4,11 +4,12 @@ import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
+from nextbasket.app.crawler_settings import CrawlerSettings
 from nextbasket.errors import HomeError
 from nextbasket.model.definition import MODELS
 
@@ -68,6 +69,7 @@ class Settings(_Part):
     seed: int = Field(
         default=1, ge=0, le=2**31 - 1, description="Seed of everything random: sample shop, split, training."
     )
+    crawler: CrawlerSettings = CrawlerSettings()
     engine: EngineSettings = EngineSettings()
     landing: LandingSettings = LandingSettings()
     model: ModelSettings = ModelSettings()
@@ -98,7 +100,8 @@ def _complaint(fault: ErrorDetails) -> str:
     if fault["type"] == "extra_forbidden":
         part: Any = Settings
         for name in place[:-1]:
-            part = part.model_fields[name].annotation
+            # A table of settings by name, such as crawler.tables, holds them one level further in.
+            part = part.model_fields[name].annotation if hasattr(part, "model_fields") else get_args(part)[1]
         near = get_close_matches(place[-1], part.model_fields, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(part.model_fields)}"
         said = f"there is no such setting; {hint}"

@@ -13,6 +13,7 @@ from typing import Any, Self
 from nextbasket.app.home import prepare_home
 from nextbasket.app.settings import Settings, read_settings
 from nextbasket.catalog.base import TableDefinition
+from nextbasket.catalog.in_place import FORMS
 from nextbasket.catalog.local import LocalCatalog
 from nextbasket.definitions.store import DefinitionKind, Definitions
 from nextbasket.errors import NotFoundError, UsageError
@@ -119,7 +120,7 @@ class Shop:
     @cached_property
     def crawler(self) -> Crawler:
         """Finds tables in landed files."""
-        return Crawler(self.lake, self.catalog, self.catalog)
+        return Crawler(self.lake, self.catalog, self.catalog, clock=now, policy=self.settings.crawler.policy())
 
     @cached_property
     def loader(self) -> Loader:
@@ -223,5 +224,6 @@ class Shop:
                 }
                 for snapshot in snapshots
             ],
-            "properties": dict(properties),
+            "properties": {key: value for key, value in properties.items() if key != FORMS},
+            "drift": [change.as_json() for change in self.crawler.history(full)][-history:],
         }

@@ -15,8 +15,12 @@ import pyarrow as pa
 
 ICEBERG = "iceberg"
 
-STATISTICS = frozenset({"objectCount", "sizeKey"})
-"""Parameters of a table read in place that count its files and bytes at the last crawl: new values are no drift."""
+FORMS = "nextbasket.forms"
+"""The parameter of a table read in place that says which files of its location are written differently, or are not
+its own; ``catalog.in_place`` reads it."""
+
+STATISTICS = frozenset({"objectCount", "sizeKey", FORMS})
+"""Parameters of a table read in place about the files that its last crawl found: new values are no drift."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,15 @@ and a crawl changes a table in one step.
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from nextbasket.catalog.base import NULL_PARTITION, DataFile, FileForm, Scan, TableDefinition
+from nextbasket.catalog.base import FORMS, NULL_PARTITION, DataFile, FileForm, Scan, TableDefinition
 from nextbasket.catalog.types import arrow_schema
 from nextbasket.lake.base import FileRef, Lake, Zone
 
-FORMS = "nextbasket.forms"
-"""The parameter that says which files of the location are written differently, or are not the table's."""
+__all__ = ["FORMS", "UNKNOWN_ROWS", "Forms", "partition_values", "runs_of", "scan_in_place"]
 
 UNKNOWN_ROWS = -1
 """The row count of a file that is read in place: nobody has counted it."""
@@ -141,15 +140,25 @@ def _plain(key: str, folders: Sequence[str]) -> str:
     return folders[int(level[1])]
 
 
-def runs_of(forms: Mapping[str, FileForm | None]) -> tuple[tuple[str, str, FileForm | None], ...]:
-    """Return the runs of neighbouring keys with one form, of files given with their forms by relative key."""
+def runs_of(
+    forms: Mapping[str, FileForm | None], others: Iterable[str] = ()
+) -> tuple[tuple[str, str, FileForm | None], ...]:
+    """Return the runs of neighbouring keys with one form, of files given with their forms by relative key.
+
+    A key in ``others``, a file of another table, is in no run.
+    """
     runs: list[tuple[str, str, FileForm | None]] = []
-    for key in sorted(forms):
+    apart = True
+    for key in sorted({*forms, *others}):
+        if key not in forms:
+            apart = True
+            continue
         form = forms[key]
-        if runs and runs[-1][2] == form:
+        if not apart and runs[-1][2] == form:
             runs[-1] = (runs[-1][0], key, form)
         else:
             runs.append((key, key, form))
+        apart = False
     return tuple(runs)
 
 

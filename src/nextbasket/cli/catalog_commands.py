@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nextbasket.cli.crawl_text import history_text
 from nextbasket.cli.session import session
 from nextbasket.cli.text import aligned
 from nextbasket.errors import NotBuiltError, UsageError
@@ -87,6 +88,8 @@ def _table_text(shown: dict[str, Any]) -> str:
     if shown["snapshots"]:
         rows = [(str(s["id"]), s["at"], s["operation"], s["run_id"] or "") for s in shown["snapshots"]]
         parts += ["", aligned(("snapshot", "committed", "operation", "run"), rows)]
+    if shown["drift"]:
+        parts += ["", "changes found by crawls", history_text(shown["drift"])]
     if shown["properties"]:
         parts += ["", aligned(("property", "value"), sorted(shown["properties"].items()))]
     return "\n".join(parts)

@@ -108,8 +108,16 @@ def land(
 
 
 def crawl(context: typer.Context, force: ForceOption = False) -> None:
-    """Find tables, header, delimiter and types in the landed files."""
-    _steps(context, ("crawl",), force=force)
+    """Find tables, header, delimiter and types in the landed files; print how tables changed."""
+    from nextbasket.cli.crawl_text import crawl_text
+
+    called = session(context)
+    done = _perform(called, ("crawl",), force=force)
+    found = done["crawl"]
+    if found["skipped"]:
+        called.answer(done, "crawl: up to date")
+        return
+    called.answer(done, lambda: f"crawl: {found['seconds']:.1f} s, {crawl_text(found)}")
 
 
 def load(context: typer.Context, force: ForceOption = False) -> None:
