@@ -155,9 +155,9 @@ def test_one_fault_among_many_files_lands_nothing_and_all_faults_are_said(home: 
     assert _keys(home) == []
 
 
-@pytest.mark.parametrize(("name", "text"), [("nothing", "there is no file"), ("x.xlsx", "cannot land")])
+@pytest.mark.parametrize(("name", "text"), [("nothing", "there is no file"), ("x.docx", "cannot land")])
 def test_what_cannot_be_landed_is_named(home: Any, name: str, text: str) -> None:
-    source = home.source({"x.xlsx": b"PK"})
+    source = home.source({"x.docx": b"PK"})
     with pytest.raises(InputError, match=text):
         home.land(source / name)
 

@@ -13,7 +13,7 @@ _SHARE_OF_LINES = 50
 
 # Letters and signs that Western European texts are full of. Not among them: bytes that are more often a broken UTF-8
 # text's (Ã, Â, ÿ, þ), so that a few damaged lines do not make a whole file Windows-1252.
-_USUAL = frozenset(range(0x80, 0x100)) - frozenset("ÂÃÐ×ÝÞð÷ýþÿ".encode("latin-1"))
+_USUAL = frozenset(range(0x80, 0x100)) - frozenset(b"\xc2\xc3\xd0\xd7\xdd\xde\xf0\xf7\xfd\xfe\xff")
 
 
 def _western_table() -> str:

@@ -9,6 +9,7 @@ _TABLES = frozenset((*LAYOUT, *LINE_TABLES))
 _SUFFIX = re.compile(
     r"(\.(csv|tsv|txt|jsonl|ndjson|json))?(\.(gz|bz2|xz|zst|zip|parquet|avro|orc|xlsx|xlsb|xls|ods))?$", re.IGNORECASE
 )
+_NUMBERED = re.compile(r"^\d{1,8}$|^\d{4}-\d{2}(-\d{2})?$", re.ASCII)
 _DATED = re.compile(r"^(.*?)[-_. ]*\d{4}-?\d{2}(-?\d{2})?([-_T]?\d{2,6})?$")
 
 
@@ -23,18 +24,21 @@ def table_name(text: str) -> str:
 
 
 def landing_key(path: PurePosixPath, table: str | None = None) -> str:
-    """Return ``<table>/[key=value/]<file>`` for a file's path inside its source.
+    """Return ``<table>/[folders/]<file>`` for a file's path inside its source.
 
     The table is ``table`` if given; else the file's own name where that is a table of the layout (also with a date
-    behind it: ``orders_2026-11-22.csv``); else the nearest folder that is no ``key=value``; else the file's name.
+    behind it: ``orders_2026-11-22.csv``); else the nearest folder that is no ``key=value`` and no number or date; else
+    the file's name. Folders ``key=value`` are kept, and below a table's folder numbers and dates: they are partitions.
 
     >>> landing_key(PurePosixPath("instacart/orders.csv"))
     'orders/orders.csv'
     >>> landing_key(PurePosixPath("orders/day=2026-11-22/part-1.csv.gz"))
     'orders/day=2026-11-22/part-1.csv.gz'
+    >>> landing_key(PurePosixPath("exports/sales/2026/11/22/a.csv"))
+    'sales/2026/11/22/a.csv'
     """
-    folders = [part for part in path.parts[:-1] if "=" not in part]
-    partitions = [part for part in path.parts[:-1] if "=" in part]
+    folders = path.parts[:-1]
+    partitions = [part for part in folders if "=" in part]
     stem = _SUFFIX.sub("", path.name)
     dated = _DATED.match(stem)
     if table is not None:
@@ -44,7 +48,10 @@ def landing_key(path: PurePosixPath, table: str | None = None) -> str:
     elif dated is not None and names_a_table(dated[1]):
         name = table_name(dated[1])
     else:
-        name = table_name(folders[-1] if folders else stem)
+        named = [at for at, part in enumerate(folders) if "=" not in part and not _NUMBERED.match(part)]
+        name = table_name(folders[named[-1]] if named else stem)
+        below = folders[named[-1] + 1 :] if named else folders
+        partitions = [*(part for part in partitions if part not in below), *below]
     file = re.sub(r"[^\w.=+@ -]", "_", path.name)
     return "/".join([name, *partitions, file])
 

@@ -181,10 +181,12 @@ def _delimiter(lines: Sequence[str], given: Known) -> tuple[str, str]:
 def _quote(lines: Sequence[str], delimiter: str) -> str:
     mark = re.escape(delimiter)
     counts = {
-        quote: sum(1 for line in lines if re.search(f"(?:^|{mark}){quote}[^{quote}]*{quote}(?:$|{mark})", line))
+        quote: sum(
+            1 for line in lines if re.search(f"(?:^|{mark}){quote}(?:[^{quote}]|{quote * 2})*{quote}(?:$|{mark})", line)
+        )
         for quote in ('"', "'")
     }
-    return "'" if not counts['"'] and counts["'"] * 2 >= len(lines) else '"'
+    return "'" if not counts['"'] and counts["'"] * 2 >= max(len(lines) - 1, 1) else '"'
 
 
 def _score(lines: Sequence[str], delimiter: str, quote: str) -> tuple[float, int]:
@@ -217,7 +219,7 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     if any(cell.lower() in _KNOWN_NAMES for cell in first):
         return True
     named = [cell for cell in first if cell]
-    if not named or len({cell.lower() for cell in named}) != len(named):
+    if not named:
         return False
     # A value is no name: where the first line has a number or a date, it is data.
     if any(_is_value(cell) for cell in named):
@@ -228,7 +230,7 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
         return True
     # All columns are text: a header looks like names, none of them a value of its own column or written like all of
     # that column's codes.
-    if not all(_NAME.match(cell) for cell in named):
+    if not all(_NAME.match(cell) for cell in named) or len({cell.lower() for cell in named}) != len(named):
         return False
     pairs = list(zip(first, columns, strict=True))
     if any(name and name in values for name, values in pairs):
