@@ -1,4 +1,4 @@
-"""Fixtures that several rooms' tests need: a disk that fills up, a folder that cannot be written."""
+"""Fixtures that several rooms' tests need: AWS on loopback, a disk that fills up, a folder that cannot be written."""
 
 import os
 import subprocess
@@ -7,6 +7,15 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+
+from .aws_server import AwsServer, aws_server
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[AwsServer]:
+    """Yield an AWS on loopback (moto); one for all tests, each with buckets of its own."""
+    with aws_server() as server:
+        yield server
 
 
 def _mount(folder: Path, *options: str) -> bool:

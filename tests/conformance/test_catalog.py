@@ -22,15 +22,17 @@ from nextbasket.catalog.base import (
     CommitMode,
     DataFile,
     FileForm,
-    Scan,
     TableDefinition,
 )
+from nextbasket.catalog.glue import GlueCatalog
 from nextbasket.catalog.in_place import FORMS, Forms
 from nextbasket.catalog.ledger import INGESTED
 from nextbasket.catalog.local import LocalCatalog
 from nextbasket.errors import CommitConflictError, InputError, NotFoundError
 from nextbasket.lake.base import Lake, Zone
 from nextbasket.lake.local import LocalLake
+from nextbasket.lake.s3 import Place, S3Lake, places
+from nextbasket.lake.s3_documents import S3Documents
 
 APPEND, OVERWRITE, MERGE = CommitMode.APPEND, CommitMode.OVERWRITE, CommitMode.MERGE_BY_KEY
 
@@ -49,41 +51,61 @@ class Shop:
         uri = f"{self.lake.staging(run_id)}/part-0.parquet"
         fields = [schema.field(column) for column in values]
         table = pa.table([pa.array(values[field.name], field.type) for field in fields], schema=pa.schema(fields))
-        pq.write_table(table, uri)
-        return DataFile(uri, table.num_rows, Path(uri).stat().st_size)
+        return DataFile(uri, table.num_rows, self.put(uri, table))
+
+    def put(self, uri: str, table: pa.Table) -> int:
+        """Write a Parquet file; returns its bytes."""
+        filesystem, path = self.lake.filesystem(uri)
+        pq.write_table(table, path, filesystem=filesystem)
+        return int(filesystem.get_file_info(path).size)
+
+    def rows(self, name: str, **version: Any) -> list[dict[str, Any]]:
+        """Read a scan as an engine does: the files of the plan, columns by name, missing ones null."""
+        scan = self.catalog.scan(name, **version)
+        found: list[dict[str, Any]] = []
+        for file in scan.files:
+            filesystem, path = self.lake.filesystem(file.uri)
+            stored = pq.read_table(path, filesystem=filesystem)
+            assert stored.num_rows == file.rows
+            assert filesystem.get_file_info(path).size == file.bytes
+            found += [{name: row.get(name) for name in scan.schema.names} for row in stored.to_pylist()]
+        return found
 
     def append(self, name: str, values: Mapping[str, list[Any]], run_id: str, **options: Any) -> int:
         return self.catalog.commit(name, APPEND, [self.write(name, values)], run_id=run_id, **options).id
 
     def ids(self, name: str = "shop.orders", **version: Any) -> list[int]:
-        return sorted(row["order_id"] for row in rows(self.catalog.scan(name, **version)))
+        return sorted(row["order_id"] for row in self.rows(name, **version))
 
 
-def rows(scan: Scan) -> list[dict[str, Any]]:
-    """Read a scan as an engine does: the files of the plan, columns by name, missing ones null."""
-    found: list[dict[str, Any]] = []
-    for file in scan.files:
-        stored = pq.read_table(file.uri)
-        assert stored.num_rows == file.rows
-        assert Path(file.uri).stat().st_size == file.bytes
-        found += [{name: row.get(name) for name in scan.schema.names} for row in stored.to_pylist()]
-    return found
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
-def local(home: Path) -> Shop:
-    def now() -> datetime:
-        return datetime.now(UTC)
-
+def local(home: Path, _: pytest.FixtureRequest) -> Shop:
     lake = LocalLake(home, now)
     return Shop(lake, LocalCatalog(home, lake, now), lambda: LocalCatalog(home, lake, now))
 
 
-ADAPTERS: dict[str, Callable[[Path], Shop]] = {"local": local}
+def glue(_: Path, request: pytest.FixtureRequest) -> Shop:
+    server = request.getfixturevalue("aws")
+    bucket = server.bucket()
+    lake = S3Lake(server.access, places(bucket, "a shop"), now)
+    documents = S3Documents(server.access, Place(bucket, "a shop/catalog"))
+
+    def catalog() -> Catalog:
+        # The bucket's name as prefix: the server has one Glue for all tests.
+        return GlueCatalog(server.access, lake, documents, now, prefix=f"{bucket}_")
+
+    return Shop(lake, catalog(), catalog)
+
+
+ADAPTERS: dict[str, Callable[[Path, pytest.FixtureRequest], Shop]] = {"local": local, "glue": glue}
 
 
 @pytest.fixture(params=ADAPTERS)
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
-    return ADAPTERS[request.param](tmp_path / "shop")
+    return ADAPTERS[request.param](tmp_path / "shop", request)
 
 
 ORDERS = TableDefinition(
@@ -157,7 +179,7 @@ def test_a_column_of_each_type_comes_back(shop: Shop, type_text: str) -> None:
     shop.catalog.define(definition)
     assert shop.catalog.table("shop.typed").columns[0].type == type_text
     shop.append("shop.typed", {"v": TYPES[type_text], "w": [1, 2, 3]}, "r")
-    assert [row["v"] for row in rows(shop.catalog.scan("shop.typed"))] == TYPES[type_text]
+    assert [row["v"] for row in shop.rows("shop.typed")] == TYPES[type_text]
 
 
 def test_columns_are_added_and_widened_and_old_rows_stay(shop: Shop) -> None:
@@ -184,7 +206,7 @@ def test_columns_are_added_and_widened_and_old_rows_stay(shop: Shop) -> None:
         ("w", "float", "double"),
     )
     shop.append("shop.t", {"order_id": [2**40], "price": [None], "w": [None], "note": ["n"]}, "r2")
-    assert [(row["order_id"], row["note"]) for row in rows(shop.catalog.scan("shop.t"))] == [(1, None), (2**40, "n")]
+    assert [(row["order_id"], row["note"]) for row in shop.rows("shop.t")] == [(1, None), (2**40, "n")]
     assert shop.catalog.scan("shop.t", snapshot_id=before).schema.names == ["order_id", "price", "w"]
 
 
@@ -349,14 +371,18 @@ def test_a_data_file_enters_a_table_once(orders: Shop) -> None:
 def test_files_that_are_not_what_they_claim_are_refused(orders: Shop) -> None:
     file = orders.write("shop.orders", {"order_id": [1, 2]})
     torn = orders.write("shop.orders", {"order_id": [1]})
-    Path(torn.uri).write_bytes(Path(torn.uri).read_bytes()[:-20])
+    zone, key = orders.lake.locate(torn.uri)
+    [ref] = (ref for ref in orders.lake.list(zone, key) if ref.uri == torn.uri)
+    with orders.lake.open(ref) as stream:
+        whole = stream.read()
+    orders.lake.put(zone, key, io.BytesIO(whole[:-20]))
     foreign = f"{orders.lake.staging('w')}/f.parquet"
-    pq.write_table(pa.table({"order_id": ["a"]}), foreign)
+    orders.put(foreign, pa.table({"order_id": ["a"]}))
     extra = f"{orders.lake.staging('w')}/f.parquet"
-    pq.write_table(pa.table({"order_id": [1], "surprise": [1]}), extra)
+    orders.put(extra, pa.table({"order_id": [1], "surprise": [1]}))
     crossed = f"{orders.lake.staging('w')}/f.parquet"
     swapped = pa.schema([pa.field("order_id", pa.int64(), metadata={"PARQUET:field_id": "2"})])
-    pq.write_table(pa.table({"order_id": [1]}, schema=swapped), crossed)
+    orders.put(crossed, pa.table({"order_id": [1]}, schema=swapped))
     for faulty, words in [
         (replace(file, rows=3), "holds 2 rows, not 3"),
         (replace(file, uri=file.uri + ".gone"), "is not there"),
@@ -378,7 +404,7 @@ def test_a_commit_cannot_forge_the_summary(orders: Shop) -> None:
     assert orders.catalog.snapshots("shop.orders") == []
 
 
-def test_duckdb_writes_what_the_catalog_commits(shop: Shop) -> None:
+def test_duckdb_writes_what_the_catalog_commits(shop: Shop, tmp_path: Path) -> None:
     columns = (
         Column("order_id", "bigint"),
         Column("day", "date"),
@@ -386,18 +412,21 @@ def test_duckdb_writes_what_the_catalog_commits(shop: Shop) -> None:
         Column("n", "double"),
     )
     shop.catalog.define(TableDefinition("shop", "t", columns, "", "iceberg"))
-    uri = f"{shop.lake.staging('r')}/a.parquet"
+    written = tmp_path / "a.parquet"
     duckdb.execute(
         f"""COPY (SELECT range AS order_id, DATE '2024-05-01' AS day, TIMESTAMP '2024-05-01 10:00:00' AS placed,
                          range / 2 AS n FROM range(1000))
-            TO '{uri}' (FORMAT parquet, FIELD_IDS {{order_id: 1, day: 2, placed: 3, n: 4}})"""  # noqa: S608 - own path
+            TO '{written}' (FORMAT parquet, FIELD_IDS {{order_id: 1, day: 2, placed: 3, n: 4}})"""  # noqa: S608 - own path
     )
-    shop.catalog.commit("shop.t", APPEND, [DataFile(uri, 1000, Path(uri).stat().st_size)], run_id="r")
-    uris = [file.uri for file in shop.catalog.scan("shop.t").files]
-    (found,) = duckdb.execute(
-        "SELECT count(*), sum(order_id), max(n), min(day) FROM read_parquet(?)", [uris]
-    ).fetchall()
-    assert found == (1000, 499500, 499.5, date(2024, 5, 1))
+    zone, key = shop.lake.locate(f"{shop.lake.staging('r')}/a.parquet")
+    with written.open("rb") as stream:
+        ref = shop.lake.put(zone, key, stream)
+    shop.catalog.commit("shop.t", APPEND, [DataFile(ref.uri, 1000, ref.size)], run_id="r")
+    rows = shop.rows("shop.t")
+    assert sum(row["order_id"] for row in rows) == 499500
+    assert {row["day"] for row in rows} == {date(2024, 5, 1)}
+    assert {row["placed"] for row in rows} == {datetime(2024, 5, 1, 10)}
+    assert max(row["n"] for row in rows) == 499.5
 
 
 def test_a_partitioned_table_takes_files_of_one_partition_each(shop: Shop) -> None:

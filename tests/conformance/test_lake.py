@@ -1,10 +1,12 @@
-"""What every lake does. To run it over another adapter, add its factory to ADAPTERS."""
+"""What every lake does. To run it over another adapter, add it to ADAPTERS and to ``maker``."""
 
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,9 +14,19 @@ from hypothesis import strategies as st
 from nextbasket.errors import InputError, NotFoundError
 from nextbasket.lake.base import FileRef, Lake, Zone
 from nextbasket.lake.local import LocalLake
+from nextbasket.lake.s3 import S3Lake, places
 
 Clock = Callable[[], datetime]
-ADAPTERS: dict[str, Callable[[Path, Clock], Lake]] = {"local": LocalLake}
+Make = Callable[[Path, Clock], Lake]
+ADAPTERS = ("local", "s3")
+
+
+def maker(adapter: str, request: pytest.FixtureRequest) -> Make:
+    """Return what makes an adapter over an empty store; the fixture of moto's server is only asked for where needed."""
+    if adapter == "local":
+        return LocalLake
+    server = request.getfixturevalue("aws")
+    return lambda _, clock: S3Lake(server.access, places(server.bucket(), "a shop"), clock)
 
 
 class SetClock:
@@ -34,7 +46,7 @@ def clock() -> SetClock:
 
 @pytest.fixture(params=ADAPTERS)
 def lake(request: pytest.FixtureRequest, tmp_path: Path, clock: SetClock) -> Lake:
-    return ADAPTERS[request.param](tmp_path / "shop", clock)
+    return maker(request.param, request)(tmp_path / "shop", clock)
 
 
 def put(lake: Lake, key: str, content: bytes = b"x", zone: Zone = Zone.LANDING) -> FileRef:
@@ -64,6 +76,8 @@ ODD_KEYS = [
 
 @pytest.mark.parametrize("key", ODD_KEYS)
 def test_a_file_comes_back_as_it_was_put(lake: Lake, key: str) -> None:
+    if isinstance(lake, S3Lake) and "\n" in key:
+        pytest.skip("moto's server routes no request whose name has a line break")
     ref = put(lake, key, b"order_id\n1\n")
     assert (ref.zone, ref.key, ref.size) == (Zone.LANDING, key, 11)
     assert ref.modified.tzinfo is not None
@@ -145,16 +159,25 @@ def test_listing_is_ordered_by_key_and_stays_in_its_zone(lake: Lake) -> None:
     assert keys(lake, "nothing/here") == []
 
 
-@settings(max_examples=30, deadline=None)
+NAMES = st.lists(st.text("ab.-_ é", min_size=1, max_size=3), min_size=1, max_size=3).map("/".join)
+
+
+@settings(max_examples=20, deadline=None)
 @given(
-    names=st.sets(st.lists(st.text("ab.-_ é", min_size=1, max_size=3), min_size=1, max_size=3).map("/".join)),
+    names=st.sets(
+        st.lists(st.text("ab.-_ é", min_size=1, max_size=3), min_size=1, max_size=3).map("/".join), max_size=8
+    ),
     prefix=st.text("ab./", max_size=3),
 )
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_listing_equals_filtering_and_sorting_all_keys(
-    tmp_path_factory: pytest.TempPathFactory, adapter: str, names: set[str], prefix: str
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    adapter: str,
+    names: set[str],
+    prefix: str,
 ) -> None:
-    lake = ADAPTERS[adapter](tmp_path_factory.mktemp("shop"), SetClock())
+    lake = maker(adapter, request)(tmp_path_factory.mktemp("shop"), SetClock())
     stored = []
     for name in sorted(names):
         parts = name.split("/")
@@ -167,6 +190,34 @@ def test_listing_equals_filtering_and_sorting_all_keys(
     if any(part.startswith(".") for part in prefix.split("/")) or prefix.startswith("/") or "//" in prefix:
         return
     assert keys(lake, prefix) == sorted(name for name in stored if name.startswith(prefix))
+
+
+def test_a_stored_file_is_read_from_anywhere(lake: Lake) -> None:
+    # Larger than any buffer in between, so that seeking back and forth crosses their ends.
+    content = bytes(range(256)) * 5_000
+    ref = put(lake, "numbers.bin", content)
+    with lake.open(ref) as file:
+        assert (file.readable(), file.seekable()) == (True, True)
+        assert file.seek(-4, io.SEEK_END) == len(content) - 4
+        assert file.read() == content[-4:]
+        assert file.read(1) == b""
+        for position in (700_000, 3, 262_143, 0, len(content) + 5):
+            file.seek(position)
+            assert file.read(70_000) == content[position : position + 70_000]
+        file.seek(0)
+        assert b"".join(iter(lambda: file.read(99_991), b"")) == content
+
+
+def test_arrow_writes_and_reads_what_is_staged(lake: Lake) -> None:
+    uri = f"{lake.staging('a run')}/part 0.parquet"
+    filesystem, path = lake.filesystem(uri)
+    pq.write_table(pa.table({"order_id": [1, 2]}), path, filesystem=filesystem)
+    zone, key = lake.locate(uri)
+    assert (zone, keys(lake, zone=zone)) == (Zone.WAREHOUSE, [key])
+    assert pq.read_table(path, filesystem=filesystem).to_pydict() == {"order_id": [1, 2]}
+    [ref] = lake.list(Zone.WAREHOUSE)
+    with lake.open(ref) as file:
+        assert pq.read_table(file).to_pydict() == {"order_id": [1, 2]}
 
 
 def test_a_deleted_file_is_gone_and_deleting_it_again_is_no_error(lake: Lake) -> None:
