@@ -314,6 +314,12 @@ class _Place:
         self.progress(message, (self.position + within) / self.folders)
 
 
+def _why(file: CrawledFile) -> str:
+    """Say why a file is no table's; faults found by its reader name the file themselves."""
+    name, fault = f"landing/{file.ref.key}", file.shape.fault
+    return fault if fault.startswith(name) else f"{name}: {fault}"
+
+
 def _columns(
     group: Group, keys: set[str], stored: TableDefinition | None, overrides: Mapping[str, str]
 ) -> tuple[tuple[Column, ...], list[str]]:
