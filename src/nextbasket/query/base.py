@@ -1,8 +1,8 @@
 """The query engine's port: what runs a statement over planned files.
 
-A query is SQL text in Athena's dialect (the portable subset) or an Ibis expression over unbound tables named
-``ibis.table(schema, name=TABLE, database=DATABASE)``. Inputs are given as scans by ``database.table``: an engine
-never looks a table up and never commits.
+A query is SQL text in Athena's dialect (the portable subset), the same already parsed, or an Ibis expression over
+unbound tables named ``ibis.table(schema, name=TABLE, database=DATABASE)``. Inputs are given as scans by
+``database.table`` (``query.references`` says how else): an engine never looks a table up and never commits.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +14,9 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from nextbasket.catalog.base import DataFile, Scan
+from nextbasket.query.dialect import Statement
 
-Query: TypeAlias = str | ir.Table
+Query: TypeAlias = str | Statement | ir.Table
 Inputs: TypeAlias = Mapping[str, Scan]
 
 
@@ -106,6 +107,18 @@ class QueryEngine(Protocol):
         self, query: Query, inputs: Inputs, parameters: Sequence[Any] = (), limits: Limits | None = None
     ) -> QueryHandle:
         """Start a SELECT; ``parameters`` bind the statement's ``?`` in order."""
+        ...
+
+    def explain(
+        self,
+        query: Query,
+        inputs: Inputs,
+        parameters: Sequence[Any] = (),
+        *,
+        analyze: bool = False,
+        limits: Limits | None = None,
+    ) -> str:
+        """Return the engine's own plan of a SELECT as lines; with ``analyze`` it runs and the plan tells its cost."""
         ...
 
     def write(

@@ -130,7 +130,8 @@ def parse_select(text: str, functions: Collection[str] = ()) -> Statement:
 def check(statement: Statement, functions: Collection[str] = ()) -> None:
     """Raise QueryError for the first thing in the statement that the portable dialect does not hold."""
     tree = statement.tree
-    for node in tree.walk():
+    # What FOR … AS OF names is no part of what the engine runs (query.references).
+    for node in tree.walk(prune=lambda inside: isinstance(inside, exp.Version)):
         if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
             name = node.this.name or node.this.key
             raise statement.error(f"{name}(…) cannot stand in FROM: read tables by their name.", _offset(node.this))
@@ -368,7 +369,7 @@ _SYNTAX: frozenset[type[exp.Expr]] = frozenset(
         exp.Not, exp.Null, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Offset, exp.Fetch, exp.Or, exp.Order, exp.Ordered,
         exp.Paren, exp.Placeholder, exp.RespectNulls, exp.Rollup, exp.Select, exp.Star, exp.Sub, exp.Subquery,
         exp.Table, exp.TableAlias, exp.Tuple, exp.Union, exp.Unnest, exp.Values, exp.Var, exp.Where, exp.Window,
-        exp.WindowSpec, exp.With, exp.WithinGroup,
+        exp.Version, exp.WindowSpec, exp.With, exp.WithinGroup,
     }
 )  # fmt: skip
 """The syntax of the portable dialect; functions are judged by name."""

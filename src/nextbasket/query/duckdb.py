@@ -85,6 +85,22 @@ class DuckDBEngine:
         prepared.refuse_beyond(limits)
         return DuckDBHandle(_Session(self, prepared, limits), limits)
 
+    def explain(
+        self,
+        query: Query,
+        inputs: Inputs,
+        parameters: Sequence[Any] = (),
+        *,
+        analyze: bool = False,
+        limits: Limits | None = None,
+    ) -> str:
+        """Return DuckDB's plan as lines; with ``analyze`` it runs and each operator tells its time and rows."""
+        limits = limits or Limits()
+        prepared = prepare(query, inputs, parameters, self._functions)
+        prepared.refuse_beyond(limits)
+        with self._session(prepared, limits) as session, _timed(session, limits):
+            return session.explain(analyze)
+
     def write(
         self,
         query: Query,
@@ -290,6 +306,12 @@ class _Session:
             # A stop that came between two batches must not look like a whole result.
             if self.stopped:
                 raise QueryError(self.stopped)
+
+    def explain(self, analyze: bool) -> str:
+        """Return the plan's text."""
+        with self._translated():
+            kind = duckdb.ExplainType.ANALYZE if analyze else duckdb.ExplainType.STANDARD
+            return str(self._connection.sql(self._sql).explain(kind))
 
     def copy(
         self, folder: Path, schema: pa.Schema | None, format: str, partition_by: tuple[str, ...]

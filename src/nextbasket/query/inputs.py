@@ -13,9 +13,11 @@ from sqlglot import exp
 
 from nextbasket.catalog.base import Scan
 from nextbasket.errors import InputError, NotFoundError, QueryError
-from nextbasket.query import dialect, operands
+from nextbasket.query import dialect, operands, typechecks
 from nextbasket.query import parameters as binding
 from nextbasket.query.base import Inputs, Limits, Query
+from nextbasket.query.planned import planned_bytes
+from nextbasket.query.references import ViewScan, plain, references
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,20 @@ class Prepared:
             node = node.parent
         return isinstance(node, ops.Sort)
 
+    @property
+    def planned_bytes(self) -> int:
+        """The size of the columns it reads in those files: what Athena counts as scanned."""
+        return planned_bytes(self.tree, self.scans)
+
     def refuse_beyond(self, limits: Limits) -> None:
         """Raise QueryError when the query would read more bytes than allowed."""
-        if limits.scan_bytes is not None and self.bytes > limits.scan_bytes:
+        if limits.scan_bytes is None or self.bytes <= limits.scan_bytes:
+            return
+        planned = self.planned_bytes
+        if planned > limits.scan_bytes:
             raise QueryError(
-                f"the query would read {self.bytes:,} bytes and its limit is {limits.scan_bytes:,}: "
-                "read fewer tables or partitions, or raise the limit."
+                f"the query would read {planned:,} bytes and its limit is {limits.scan_bytes:,}: "
+                "read fewer columns, tables or partitions, or raise the limit."
             )
 
 
@@ -64,7 +74,10 @@ def prepare(
     and NotFoundError for a table that is not among the inputs.
     """
     if isinstance(query, str):
-        return _prepare_statement(query, inputs, parameters, functions)
+        return _prepare_statement(dialect.parse_select(query, functions), inputs, parameters)
+    if isinstance(query, dialect.Statement):
+        dialect.check(query, functions)
+        return _prepare_statement(query, inputs, parameters)
     if parameters:
         raise QueryError("an Ibis expression takes no parameters.")
     keys = dict.fromkeys(expression_tables(query))
@@ -81,43 +94,72 @@ def expression_tables(expression: ir.Table) -> list[str]:
     return list(found)
 
 
-def _prepare_statement(
-    text: str, inputs: Inputs, parameters: Sequence[Any] | None, functions: Collection[str]
-) -> Prepared:
-    statement = dialect.parse_select(text, functions)
-    keys: dict[str, str] = {}
-    scans: dict[str, Scan] = {}
-    for table in statement.tables:
-        key = _key(inputs, table, statement)
-        keys[table.key] = key
-        scans[key] = inputs[key]
-    with_path = dialect.uses_path(statement.tree)
+def _prepare_statement(statement: dialect.Statement, inputs: Inputs, parameters: Sequence[Any] | None) -> Prepared:
+    bound = dialect.Statement(statement.text, binding.bind(statement, parameters))
+    tree, scans, keys = _with_views(bound, inputs)
+    with_path = dialect.uses_path(tree)
     tree = dialect.resolved(
-        binding.bind(statement, parameters),
+        tree,
         lambda table: keys[dialect.table_name(table).key],
         {key: scan.schema.names for key, scan in scans.items()} if with_path else {},
     )
     operands.annotate(tree, scans)
-    _refuse_decimal_division(statement, tree)
+    typechecks.refuse(statement, tree)
     return Prepared(statement, None, scans, tree, with_path)
 
 
-def _refuse_decimal_division(statement: dialect.Statement, tree: exp.Expr) -> None:
-    exact = {operands.INTEGER, operands.DECIMAL}
-    for node in tree.find_all(exp.Div):
-        found = set(operands.kinds(node))
-        if operands.DECIMAL in found and found <= exact:
-            raise statement.error(
-                f"{node.sql(dialect='trino')} divides decimals, which Athena rounds to their own digits: "
-                "write CAST(… AS double) around one side."
-            )
+def _with_views(statement: dialect.Statement, inputs: Inputs) -> tuple[exp.Expr, dict[str, Scan], dict[str, str]]:
+    """Return the tree with each view's statement in its place, the scans it reads, and their keys by name."""
+    scans: dict[str, Scan] = {}
+    keys: dict[str, str] = {}
+    views: dict[str, ViewScan] = {}
+    for name, reference in references(statement).items():
+        key = _key(inputs, name, reference.name, statement)
+        found = inputs[key]
+        if isinstance(found, ViewScan):
+            views[name] = found
+        else:
+            keys[name] = key
+            scans[key] = found
+    tree = plain(statement).tree
+    if not views:
+        return tree, scans, keys
+    tree = tree.copy()
+    for table in list(dialect.read_tables(tree)):
+        view = views.get(dialect.table_name(table).key)
+        if view is None:
+            continue
+        inside, below, _ = _resolved_view(view)
+        scans.update(below)
+        keys.update({key: key for key in below})
+        alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name.lower(), quoted=True))
+        place = exp.Subquery(this=inside, alias=alias)
+        for part in ("joins", "laterals"):
+            if table.args.get(part):
+                place.set(part, table.args[part])
+        table.replace(place)
+    return tree, scans, keys
 
 
-def _key(inputs: Inputs, table: dialect.TableName, statement: dialect.Statement) -> str:
+def _resolved_view(view: ViewScan) -> tuple[exp.Expr, dict[str, Scan], dict[str, str]]:
+    """Return a view's statement with every table under its full name, which means the same in any other statement."""
+    tree, scans, keys = _with_views(view.statement, view.inputs)
+    full = {name: _full_name(name, scans[key]) for name, key in keys.items()}
+    named = {full[name]: scans[key] for name, key in keys.items()}
+    resolved = dialect.resolved(tree, lambda table: full[dialect.table_name(table).key], {})
+    return resolved, named, {}
+
+
+def _full_name(name: str, scan: Scan) -> str:
+    version = name.rpartition("@")[2] if "@" in name else ""
+    return f"{scan.table}@{version}" if version else scan.table
+
+
+def _key(inputs: Inputs, name: str, table: dialect.TableName, statement: dialect.Statement) -> str:
     lowered = {key.lower(): key for key in inputs}
-    if table.key in lowered:
-        return lowered[table.key]
-    if table.database is None:
+    if name in lowered:
+        return lowered[name]
+    if table.database is None and name == table.key:
         matches = [key for low, key in lowered.items() if low.rpartition(".")[2] == table.name]
         if len(matches) == 1:
             return matches[0]
@@ -156,6 +198,16 @@ def encoding(scan: Scan, known: Mapping[str, str]) -> str:
     if name not in known:
         raise InputError(f"{scan.table} is in {given}, which cannot be queried in place: load it, or save it as UTF-8.")
     return known[name]
+
+
+def is_s3(uri: str) -> bool:
+    """Say whether a URI is one of S3."""
+    return uri.startswith("s3://")
+
+
+def engine_path(uri: str) -> str:
+    """Return what an engine that reaches S3 opens: an S3 URI as it is, else a local file's path."""
+    return uri if is_s3(uri) else str(local_path(uri))
 
 
 def local_path(uri: str) -> Path:

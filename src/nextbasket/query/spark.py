@@ -83,6 +83,24 @@ class SparkEngine:
         prepared.refuse_beyond(limits)
         return SparkHandle(_Session(self, prepared, limits))
 
+    def explain(
+        self,
+        query: Query,
+        inputs: Inputs,
+        parameters: Sequence[Any] = (),
+        *,
+        analyze: bool = False,
+        limits: Limits | None = None,
+    ) -> str:
+        """Return Spark's plan as lines; what a run took is not told."""
+        if analyze:
+            raise NotBuiltError("EXPLAIN ANALYZE on Spark (instead: --engine duckdb)")
+        limits = limits or Limits()
+        prepared = prepare(query, inputs, parameters)
+        prepared.refuse_beyond(limits)
+        with _Session(self, prepared, limits) as session:
+            return session.explain()
+
     def write(
         self,
         query: Query,
@@ -336,6 +354,15 @@ class _Session:
                     if self._stopped is not None:
                         raise QueryError(self._stopped)
                     yield _cast(batch, schema)
+
+    def explain(self) -> str:
+        """Return the plan's text."""
+        with self._translated():
+            return str(self._frame._jdf.queryExecution().explainString(self._mode()))
+
+    def _mode(self) -> Any:
+        mode = self._spark._jvm.org.apache.spark.sql.execution.ExplainMode
+        return mode.fromString("formatted")
 
     def write(self, folder: Path, target: pa.Schema) -> list[DataFile]:
         """Write the result's files with the target's names, types and field ids."""

@@ -1,32 +1,40 @@
-"""A workgroup: where people's queries and the pipeline's own meet catalog, lake and engine.
+"""A workgroup: where people's statements and the pipeline's own meet catalog, lake and engine.
 
-It finds a query's tables in the catalog, runs it, exports it, keeps its result as a table, and understands the
-statements ``nextbasket query`` takes. A table named without a database is looked up in the given database, then in
-the default one.
+It finds a query's tables in the catalog, runs it, exports it, keeps its result as a table, and runs the statements
+``nextbasket query`` takes, within limits and with a history. A table named without a database is looked up in the
+given database, then in the default one.
 """
 
-import fnmatch
+import copy
+import math
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sqlglot import exp
 
 from nextbasket.catalog.base import ICEBERG, Catalog, Column, CommitMode, Scan, Snapshot, TableDefinition
 from nextbasket.catalog.types import columns_of
-from nextbasket.errors import HomeError, InputError, NotFoundError, QueryError, UsageError
+from nextbasket.errors import HomeError, InputError, NextbasketError, NotFoundError, QueryError, UsageError
 from nextbasket.lake.base import Lake, Zone
-from nextbasket.query import dialect, statements
-from nextbasket.query.base import Inputs, Limits, Query, QueryEngine, QueryHandle, QueryState, Statistics
+from nextbasket.query import answers, dialect, kinds, statements
+from nextbasket.query.answers import Listing
+from nextbasket.query.base import Inputs, Limits, Query, QueryEngine, QueryHandle, QueryState
+from nextbasket.query.changes import Changes
 from nextbasket.query.formats import Format, write_text
-from nextbasket.query.inputs import expression_tables
+from nextbasket.query.history import PastQuery, QueryHistory, RecordedHandle
+from nextbasket.query.inputs import local_path
+from nextbasket.query.lookup import VIEW, Lookup
+from nextbasket.query.making import Call, Making
+from nextbasket.query.ownership import Ownership
+from nextbasket.query.places import Places
 
 EXPORT_FORMATS = ("csv", "json", "parquet")
 
@@ -34,8 +42,10 @@ EXPORT_FORMATS = ("csv", "json", "parquet")
 class Workgroup:
     """Runs queries over one home's tables.
 
-    ``clock`` returns an aware time; ``new_run_id`` names each CREATE TABLE AS that gives no location. ``buckets``
-    maps an S3 bucket's name to a prefix of the exchange zone; a bucket not in it stands for ``exchange/<bucket>``.
+    ``clock`` returns an aware time; ``new_run_id`` names each statement. ``buckets`` maps an S3 bucket's name to a
+    prefix of the exchange zone; a bucket not in it stands for ``exchange/<bucket>``. ``limits`` hold for statements
+    that are given none of their own, ``ownership`` says which tables they may change, ``history`` keeps them, and
+    ``locks`` is a folder for the lock under which tables appear. Saved results lie in ``results/<result_folder>``.
     """
 
     def __init__(
@@ -48,14 +58,24 @@ class Workgroup:
         new_run_id: Callable[[], str],
         default_database: str = "shop",
         buckets: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+        ownership: Ownership | None = None,
+        history: QueryHistory | None = None,
+        locks: Path | None = None,
+        result_folder: str = "queries",
     ) -> None:
         self._catalog = catalog
         self._engine = engine
         self._lake = lake
-        self._clock = clock
         self._new_run_id = new_run_id
         self._database = default_database
-        self._buckets = dict(buckets or {})
+        self._limits = limits or Limits()
+        self._history = history
+        self._result_folder = result_folder
+        self._clock = clock
+        self._ownership = ownership or Ownership()
+        self._lookup = Lookup(catalog, default_database, self.history)
+        self._places = Places(catalog, lake, locks, dict(buckets or {}))
 
     @property
     def engine(self) -> QueryEngine:
@@ -64,53 +84,21 @@ class Workgroup:
 
     def with_engine(self, engine: QueryEngine) -> "Workgroup":
         """Return the same workgroup on another engine."""
-        return Workgroup(
-            self._catalog,
-            engine,
-            self._lake,
-            clock=self._clock,
-            new_run_id=self._new_run_id,
-            default_database=self._database,
-            buckets=self._buckets,
-        )
+        other = copy.copy(self)
+        other._engine = engine
+        return other
 
     # --- reading -------------------------------------------------------------------------------------------------
 
     def inputs(
         self, query: Query, *, overrides: Mapping[str, Scan] | None = None, database: str | None = None
     ) -> dict[str, Scan]:
-        """Return the scan of each table a query reads, by the name the query uses for it.
+        """Return the scan of each table a query reads, by the key the query uses for it.
 
         ``overrides`` gives scans by ``database.table`` (or ``table``) to be read in place of the current ones. Raises
         NotFoundError that names the nearest known table, with its place in the statement, and QueryError.
         """
-        given = {name.lower(): scan for name, scan in (overrides or {}).items()}
-        if isinstance(query, str):
-            text = query
-            tables = dialect.Statement(text, dialect.parse_query(text)).tables
-        else:
-            text = ""
-            keys = expression_tables(query)
-            tables = tuple(dialect.TableName(key.rpartition(".")[0] or None, key.rpartition(".")[2]) for key in keys)
-        return {table.key: self._scan(table, given, database, text) for table in tables}
-
-    def _scan(self, table: dialect.TableName, given: Mapping[str, Scan], database: str | None, text: str) -> Scan:
-        candidates = [table.key] if table.database else [f"{name}.{table.name}" for name in self._places(database)]
-        for name in [table.key.lower(), *(candidate.lower() for candidate in candidates)]:
-            if name in given:
-                return given[name]
-        missing: NotFoundError | None = None
-        for name in candidates:
-            try:
-                return self._catalog.scan(name)
-            except NotFoundError as error:
-                missing = error
-        place = dialect.error_at(text, "", table.offset)
-        where = f" (line {place.line}, column {place.column})" if place.line is not None else ""
-        raise NotFoundError(f"{missing}{where}") from missing
-
-    def _places(self, database: str | None) -> list[str]:
-        return list(dict.fromkeys([(database or self._database).lower(), self._database]))
+        return self._lookup.inputs(query, overrides=overrides, database=database)
 
     def describe(
         self, query: Query, *, overrides: Mapping[str, Scan] | None = None, database: str | None = None
@@ -229,117 +217,135 @@ class Workgroup:
         database: str | None = None,
         parameters: Sequence[Any] = (),
         limits: Limits | None = None,
-    ) -> QueryHandle:
-        """Run whatever statement ``nextbasket query`` takes.
+    ) -> RecordedHandle:
+        """Run whatever statement ``nextbasket query`` takes (docs/sql.md) and note it in the history.
 
-        SELECT; ``CREATE TABLE … WITH (external_location = 's3://…', format = 'parquet') AS SELECT …``; SHOW TABLES;
-        SHOW DATABASES; DESCRIBE. Raises NotBuiltError for other statements Athena knows.
+        A SELECT's rows are computed while they are read; every other statement has run when this returns. Raises
+        QueryError, NotFoundError, CommitConflictError, and NotBuiltError for a statement of Athena's that is not here.
         """
-        statement = statements.read(sql)
-        if isinstance(statement, statements.Select):
-            return self.start(sql, limits, parameters=parameters, database=database)
-        if isinstance(statement, statements.CreateTableAs):
-            return self._create(statement, sql, database, parameters, limits)
-        if isinstance(statement, statements.ShowTables):
-            wanted = statement.database or database or self._database
-            names = [definition.name for definition in self._catalog.tables(wanted.lower())]
-            patterns = (statement.pattern or "*").split("|")
-            return Listing(
-                pa.table({"tab_name": [name for name in names if any(fnmatch.fnmatchcase(name, p) for p in patterns)]})
-            )
-        if isinstance(statement, statements.ShowDatabases):
-            names = sorted({definition.database for definition in self._catalog.tables()})
-            return Listing(pa.table({"database_name": pa.array(names, pa.string())}))
-        return Listing(_description(self._definition(statement.table, database)))
+        query_id = self._new_run_id()
+        limits = limits or self._limits
+        if self._history is not None:
+            self._history.begin(query_id, sql, self._engine.capabilities().name)
+        began = time.monotonic()
 
-    def _definition(self, table: dialect.TableName, database: str | None) -> TableDefinition:
-        names = [table.key] if table.database else [f"{place}.{table.name}" for place in self._places(database)]
-        for name in names[:-1]:
-            try:
-                return self._catalog.table(name)
-            except NotFoundError:
-                continue
-        return self._catalog.table(names[-1])
+        def left() -> Limits:
+            if limits.seconds is None:
+                return limits
+            seconds = limits.seconds - (time.monotonic() - began)
+            if seconds <= 0:
+                raise QueryError(f"the statement ran longer than its limit of {limits.seconds:g} seconds.")
+            return replace(limits, seconds=float(math.ceil(seconds)))
 
-    def _create(
-        self,
-        statement: statements.CreateTableAs,
-        sql: str,
-        database: str | None,
-        parameters: Sequence[Any],
-        limits: Limits | None,
-    ) -> QueryHandle:
-        owner = statement.table.database or (database or self._database).lower()
-        name = f"{owner}.{statement.table.name}"
-        if self._exists(name):
-            if statement.if_not_exists:
-                return Listing(pa.table({"rows": pa.array([0], pa.int64())}))
-            raise dialect.error_at(
-                sql,
-                f"table {name} exists already: choose another name, or another database with --database.",
-                statement.table.offset,
-            )
-        inputs = self.inputs(statement.select, database=database)
-        schema = self._engine.describe(statement.select, inputs)
-        _refuse_repeated(sql, schema)
-        keys = statement.partitioned_by
-        if keys and tuple(schema.names[-len(keys) :]) != keys:
-            raise QueryError(f"partitioned_by columns must come last in the SELECT, in this order: {', '.join(keys)}.")
-        prefix = self._prefix(statement.external_location)
-        shown = statement.external_location or prefix
-        if next(iter(self._lake.list(Zone.EXCHANGE, prefix + "/")), None) is not None:
-            raise QueryError(f"{shown} already holds files: empty it or choose another external_location.")
-        columns = columns_of(schema)
-        rows = 0
-        if statement.with_data:
-            try:
-                files = self._engine.write(
-                    statement.select,
-                    inputs,
-                    self._lake.uri(Zone.EXCHANGE, prefix),
-                    parameters=parameters,
-                    partition_by=keys,
-                    limits=limits,
-                )
-            except BaseException:
-                # The location was empty before: what half a write left there is this statement's own.
-                for ref in list(self._lake.list(Zone.EXCHANGE, prefix + "/")):
-                    self._lake.delete(ref)
-                raise
-            rows = sum(file.rows for file in files)
-        self._catalog.define(
-            TableDefinition(
-                owner,
-                statement.table.name,
-                tuple(column for column in columns if column.name not in keys),
-                self._lake.uri(Zone.EXCHANGE, prefix),
-                "parquet",
-                tuple(column for column in columns if column.name in keys),
-                {"created_by": "create table as", "created_at": self._clock().isoformat()},
-            )
-        )
-        return Listing(pa.table({"rows": pa.array([rows], pa.int64())}))
-
-    def _exists(self, name: str) -> bool:
+        call = Call(sql, query_id, (database or self._database).lower(), tuple(parameters), limits, left)
         try:
-            self._catalog.table(name)
-        except NotFoundError:
-            return False
-        return True
+            handle = self._run(statements.read(sql), call)
+        except NextbasketError as error:
+            if self._history is not None:
+                self._history.end(query_id, QueryState.FAILED, None, str(error))
+            raise
+        return RecordedHandle(handle, query_id, self._history)
 
-    def _prefix(self, location: str | None) -> str:
-        """Return the exchange zone's prefix that an S3 location stands for."""
-        if location is None:
-            return f"tables/{self._new_run_id()}"
-        parts = urlsplit(location)
-        if parts.scheme not in ("s3", "s3a", "s3n") or not parts.netloc:
-            raise QueryError(f"external_location {location!r} must be like 's3://bucket/folder/'.")
-        inside = [part for part in parts.path.split("/") if part]
-        if not inside or any(part in (".", "..") or part.startswith(("_", ".")) for part in inside):
-            raise QueryError(
-                f"external_location {location!r} must name a folder in the bucket, such as 's3://bucket/a/'."
+    def execute_and_save(
+        self, sql: str, *, database: str | None = None, parameters: Sequence[Any] = (), limits: Limits | None = None
+    ) -> tuple[str, int]:
+        """Run a statement and keep its rows as CSV at the result location; returns the file's URI and the rows."""
+        handle = self.execute(sql, database=database, parameters=parameters, limits=limits)
+        uri = self._lake.uri(Zone.RESULTS, f"{self._result_folder}/{handle.query_id}.csv")
+        rows = save(handle, local_path(uri), "csv")
+        if self._history is not None:
+            self._history.saved(handle.query_id, uri)
+        return uri, rows
+
+    def history(self, limit: int | None = None) -> list[PastQuery]:
+        """Return the home's newest statements first; the table ``system.queries`` holds the same."""
+        return self._history.newest(limit) if self._history is not None else []
+
+    def sweep(self, before: datetime) -> list[str]:
+        """Delete the files that killed statements left in the exchange zone before a time; returns their URIs."""
+        with self._places.appearing():
+            return self._places.sweep(before)
+
+    def _run(self, statement: kinds.Statement, call: Call) -> QueryHandle:
+        making = Making(self._catalog, self._engine, self._lookup, self._places, self._ownership, self._clock)
+        if isinstance(statement, kinds.Select):
+            return self.start(statement.text, call.limits, parameters=call.parameters, database=call.database)
+        if isinstance(statement, kinds.Explain):
+            inputs = self.inputs(statement.select, database=call.database)
+            plan = self._engine.explain(
+                statement.select, inputs, call.parameters, analyze=statement.analyze, limits=call.limits
             )
-        return "/".join([self._buckets.get(parts.netloc, parts.netloc).strip("/"), *inside])
+            return Listing(answers.one_column("Query Plan", plan.splitlines()))
+        began = time.monotonic()
+        if isinstance(statement, kinds.CreateTableAs):
+            return _written(making.create_table(statement, call), began)
+        if isinstance(statement, kinds.Insert):
+            return _written(making.insert(statement, call), began)
+        if isinstance(statement, kinds.Change):
+            changes = Changes(self._catalog, self._engine, self._lookup, self._places, making)
+            return _written(changes.run(statement, call), began)
+        if isinstance(statement, kinds.CreateView):
+            making.create_view(statement, call)
+            return Listing(answers.one_column("result", [f"the view {statement.table.key} is stored."]))
+        if isinstance(statement, kinds.Drop):
+            making.drop(statement, call)
+            return Listing(answers.one_column("result", [f"{statement.table.key} is gone."]))
+        return Listing(self._answer(statement, call))
+
+    def _answer(
+        self, statement: kinds.ShowTables | kinds.ShowDatabases | kinds.ShowTable | kinds.Describe, call: Call
+    ) -> pa.Table:
+        if isinstance(statement, kinds.ShowDatabases):
+            names = sorted({definition.database for definition in self._catalog.tables()})
+            return answers.one_column(
+                "database_name", [one for one in names if answers.matches(one, statement.pattern)]
+            )
+        if isinstance(statement, kinds.ShowTables):
+            shown = [
+                definition.name
+                for definition in self._catalog.tables((statement.database or call.database).lower())
+                if answers.matches(definition.name, statement.pattern)
+                and (definition.format == VIEW or not statement.views)
+            ]
+            return answers.one_column("views" if statement.views else "tab_name", shown)
+        definition = self._lookup.definition(statement.table, call.database, call.sql)
+        name = definition.full_name
+        if isinstance(statement, kinds.Describe):
+            properties = self._properties(name) if statement.formatted else {}
+            return answers.described(definition, properties, formatted=statement.formatted)
+        if statement.what == "columns":
+            return answers.one_column(
+                "column", [column.name for column in (*definition.columns, *definition.partition_keys)]
+            )
+        if statement.what == "partitions":
+            return answers.one_column("partition", self._partitions(definition, statement, call))
+        if statement.what == "tblproperties":
+            return answers.properties_table(self._properties(name), statement.property)
+        is_view = definition.format == VIEW
+        if is_view != (statement.what == "create view"):
+            other = "SHOW CREATE VIEW" if is_view else "SHOW CREATE TABLE"
+            raise call.fail(f"{name} is a {'view' if is_view else 'table'}: write {other} {name}.", statement.table)
+        column = "Create View" if is_view else "createtab_stmt"
+        return answers.one_column(column, answers.create_statement(definition, self._properties(name)))
+
+    def _properties(self, name: str) -> dict[str, str]:
+        """Return the properties that people know of."""
+        properties = self._catalog.properties(name)
+        return {key: value for key, value in properties.items() if not key.startswith(("nextbasket.", "view."))}
+
+    def _partitions(self, definition: TableDefinition, statement: kinds.ShowTable, call: Call) -> list[str]:
+        name = definition.full_name
+        if not definition.partition_keys:
+            raise call.fail(f"{name} is not partitioned.", statement.table)
+        if definition.format != ICEBERG:
+            return answers.partition_names(definition, self._catalog.scan(name))
+        keys = [key.name for key in definition.partition_keys]
+        query = exp.select(*[exp.column(key, quoted=True) for key in keys]).distinct()
+        source = exp.Table(
+            this=exp.to_identifier(definition.name, quoted=True), db=exp.to_identifier(definition.database, quoted=True)
+        )
+        rows = self.table(dialect.Statement("", query.from_(source)), limits=call.limits).to_pylist()
+        return sorted("/".join(f"{key}={row[key]}" for key in keys) for row in rows)
 
     # --- exporting -----------------------------------------------------------------------------------------------
 
@@ -384,65 +390,13 @@ def save(handle: QueryHandle, path: Path, format: str) -> int:
     return rows
 
 
-class Listing:
-    """The answer of a statement that needs no engine: a finished handle over a small table."""
-
-    def __init__(self, table: pa.Table) -> None:
-        self._table = table
-        self._began = time.monotonic()
-
-    @property
-    def state(self) -> QueryState:
-        """It has always succeeded."""
-        return QueryState.SUCCEEDED
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The table's schema."""
-        return self._table.schema
-
-    def cancel(self) -> None:
-        """There is nothing left to stop."""
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows."""
-        yield from self._table.to_batches()
-
-    def statistics(self) -> Statistics:
-        """Return its rows; it took no time and scanned nothing."""
-        return Statistics(0.0, self._table.num_rows, 0)
-
-
-def _description(definition: TableDefinition) -> pa.Table:
-    columns = (*definition.columns, *definition.partition_keys)
-    return pa.table(
-        {
-            "col_name": pa.array([column.name for column in columns], pa.string()),
-            "data_type": pa.array([column.type for column in columns], pa.string()),
-            "comment": pa.array(
-                [
-                    column.comment or ("partition key" if column in definition.partition_keys else "")
-                    for column in columns
-                ],
-                pa.string(),
-            ),
-        }
-    )
+def _written(rows: int, began: float) -> Listing:
+    return Listing(answers.changed_rows(rows), time.monotonic() - began)
 
 
 def _wider(stored: Column, fresh: Column) -> Column:
     """Return the column to keep: a narrower result is cast to what the table has."""
     return stored if (fresh.type, stored.type) in (("int", "bigint"), ("float", "double")) else fresh
-
-
-def _refuse_repeated(sql: str, schema: pa.Schema) -> None:
-    lowered = [name.lower() for name in schema.names]
-    repeated = sorted({name for name in lowered if lowered.count(name) > 1})
-    if repeated:
-        offset = dialect.identifier_offset(sql, repeated[0])
-        raise dialect.error_at(
-            sql, f"column {repeated[0]} stands twice in the SELECT: name one of them with AS.", offset
-        )
 
 
 __all__ = ["EXPORT_FORMATS", "Inputs", "Listing", "Workgroup", "save"]
