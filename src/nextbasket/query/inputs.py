@@ -17,6 +17,7 @@ from nextbasket.query import dialect, operands, typechecks
 from nextbasket.query import parameters as binding
 from nextbasket.query.base import Inputs, Limits, Query
 from nextbasket.query.planned import planned_bytes
+from nextbasket.query.pruning import pruned
 from nextbasket.query.references import ViewScan, plain, references
 
 
@@ -105,7 +106,7 @@ def _prepare_statement(statement: dialect.Statement, inputs: Inputs, parameters:
     )
     operands.annotate(tree, scans)
     typechecks.refuse(statement, tree)
-    return Prepared(statement, None, scans, tree, with_path)
+    return Prepared(statement, None, pruned(tree, scans), tree, with_path)
 
 
 def _with_views(statement: dialect.Statement, inputs: Inputs) -> tuple[exp.Expr, dict[str, Scan], dict[str, str]]:
