@@ -33,7 +33,7 @@ _TYPED = {".parquet": "parquet", ".avro": "avro", ".orc": "orc"}
 _BLOCK = 1 << 20
 _LONGEST_HEAD = 16 << 20
 _PIECES = 8
-_PIECE_BYTES = 1 << 16
+_PIECE_BYTES = 1 << 15
 _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, pa.ArrowInvalid)
 
 DATA_SUFFIXES = (

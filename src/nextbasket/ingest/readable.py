@@ -20,6 +20,7 @@ from nextbasket.catalog.base import DataFile, FileForm, Scan
 from nextbasket.ingest.content import LandedContent, State
 from nextbasket.ingest.landed import compression, open_utf8
 from nextbasket.ingest.records import examine
+from nextbasket.ingest.sniff import TextShape
 from nextbasket.ingest.typed_rows import TEXT_FORMS, text_shape, typed_rows
 from nextbasket.lake.base import FileRef, Lake, Zone
 
@@ -28,6 +29,8 @@ DATABASE = "landing"
 
 _STATE = "readable."
 _VERSION = 1
+_GROUP_ROWS = 122_880
+_GROUP_CELLS = 8_000_000
 _KEPT_FOR = timedelta(hours=1)
 _IN_PLACE_WHERE_DIGITS = frozenset((pa.int64(), pa.float64(), pa.string()))
 
@@ -86,11 +89,12 @@ class _Reading:
         self._forms = forms
         self._refs = refs
         self._content = LandedContent(lake, state)
-        columns = _own_columns(scan)
+        columns = set(_own_columns(scan))
         self._schema = pa.schema([field for field in scan.schema if field.name in columns]).remove_metadata()
         self._table = scan.table
         self._there = {ref.key: ref for ref in lake.list(Zone.CACHE, f"{self._table}/")}
         self._newest: FileRef | None = None
+        self._shapes: dict[str, TextShape] = {}
 
     def scan(self) -> Scan:
         """Return the scan to read."""
@@ -135,7 +139,7 @@ class _Reading:
             return known
         if form.format not in TEXT_FORMS:
             return _Known(mark, {})
-        shape = text_shape(self._lake, ref, form)
+        shape = self._shape(ref, form)
         orders = {
             name: notation.order
             for name, notation in zip(form.columns, shape.notations, strict=False)
@@ -165,10 +169,11 @@ class _Reading:
         """Say whether an engine's CSV reader gives the rows that ours does: looks at every byte."""
         if form.format != "csv" or compression(ref) not in ("none", "gzip"):
             return False
-        shape = text_shape(self._lake, ref, form)
+        shape = self._shape(ref, form)
         if not shape.plainly or len(shape.columns) != len(form.columns):
             return False
-        kinds = {self._schema.field(name).type for name in form.columns if name in self._schema.names}
+        wanted = set(form.columns)
+        kinds = {field.type for field in self._schema if field.name in wanted}
         all_text = kinds <= {pa.string()}
         if not (all_text or kinds <= _IN_PLACE_WHERE_DIGITS):
             return False
@@ -178,12 +183,25 @@ class _Reading:
         # differently: DuckDB takes 1.7 for 2 in a column of whole numbers.
         return anatomy.plain and (all_text or anatomy.digits)
 
+    def _shape(self, ref: FileRef, form: FileForm) -> TextShape:
+        if ref.key not in self._shapes:
+            self._shapes[ref.key] = text_shape(self._lake, ref, form)
+        return self._shapes[ref.key]
+
     def _write(self, ref: FileRef, form: FileForm, orders: Mapping[str, str], key: str) -> FileRef:
         with tempfile.TemporaryFile() as made:
             with pq.ParquetWriter(made, self._schema, compression="zstd", compression_level=1) as writer:
-                for rows in typed_rows(self._lake, ref, form, self._schema, orders):
-                    if rows.num_rows:
-                        writer.write_table(rows)
+                pending: list[pa.Table] = []
+                rows = 0
+                shape = self._shape(ref, form) if form.format in TEXT_FORMS else None
+                for table in typed_rows(self._lake, ref, form, self._schema, orders, shape):
+                    pending.append(table)
+                    rows += table.num_rows
+                    if rows >= _GROUP_ROWS or rows * len(self._schema) >= _GROUP_CELLS:
+                        writer.write_table(pa.concat_tables(pending))
+                        pending, rows = [], 0
+                if rows:
+                    writer.write_table(pa.concat_tables(pending))
             made.seek(0)
             kept = self._lake.put(Zone.CACHE, key, cast(BinaryIO, made))
         self._there[key] = self._newest = kept

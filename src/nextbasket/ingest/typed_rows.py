@@ -67,14 +67,20 @@ def text_shape(lake: Lake, ref: FileRef, form: FileForm) -> TextShape:
 
 
 def typed_rows(
-    lake: Lake, ref: FileRef, form: FileForm, schema: pa.Schema, orders: Mapping[str, str]
+    lake: Lake,
+    ref: FileRef,
+    form: FileForm,
+    schema: pa.Schema,
+    orders: Mapping[str, str],
+    shape: TextShape | None = None,
 ) -> Iterator[pa.Table]:
     """Yield a file's rows as tables of ``schema``; columns that the file lacks are null.
 
-    ``orders`` says what ``3/4/2026`` means (``mdy``, ``dmy``) in columns where the file itself does not tell.
+    ``orders`` says what ``3/4/2026`` means (``mdy``, ``dmy``) in columns where the file itself does not tell;
+    ``shape`` is a text file's ``text_shape`` where that is known.
     """
     if form.format in TEXT_FORMS:
-        found = _text_rows(lake, ref, form, schema, orders)
+        found = _text_rows(lake, ref, form, schema, orders, shape or text_shape(lake, ref, form))
     elif form.format == "json":
         found = _json_rows(lake, ref, schema)
     else:
@@ -90,12 +96,12 @@ _Columns = tuple[dict[str, Any], int]
 
 
 def _text_rows(
-    lake: Lake, ref: FileRef, form: FileForm, schema: pa.Schema, orders: Mapping[str, str]
+    lake: Lake, ref: FileRef, form: FileForm, schema: pa.Schema, orders: Mapping[str, str], shape: TextShape
 ) -> Iterator[_Columns]:
-    shape = text_shape(lake, ref, form)
     if not shape.columns:
         return
-    wanted = [(position, name) for position, name in enumerate(form.columns) if name in schema.names]
+    known = set(schema.names)
+    wanted = [(position, name) for position, name in enumerate(form.columns) if name in known]
     notations = {name: _with_order(shape.notations[position], orders.get(name, "?")) for position, name in wanted}
     with open_utf8(lake, ref, shape) as stream:
         reader = RecordReader(
@@ -143,7 +149,8 @@ def _typed_file_rows(lake: Lake, ref: FileRef, form: FileForm, schema: pa.Schema
     with lake.open(ref) as stream:
         own = schema_of(stream, form.format, name)
     columns = dict(zip(column_names(own.names), own.names, strict=True))
-    wanted = {column: real for column, real in columns.items() if column in schema.names}
+    known = set(schema.names)
+    wanted = {column: real for column, real in columns.items() if column in known}
     row = 1
     with lake.open(ref) as stream:
         for batch in batches_of(stream, form.format, name, list(wanted.values())):

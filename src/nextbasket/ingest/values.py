@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -53,6 +54,7 @@ PLAIN = Notation()
 _GROUPINGS = tuple(
     Notation(decimal, grouping) for grouping in (",", ".", " ", "'") for decimal in ".," if decimal != grouping
 )
+_GROUPED_BY_POINTS = Notation(",", ".")
 _NOTATIONS = (*_GROUPINGS, Notation(","))
 
 
@@ -100,28 +102,40 @@ def _verdict(values: Sequence[str]) -> _Verdict:
 
 
 def _number(values: Sequence[str]) -> _Verdict | None:
-    possible = []
-    whole = []
-    for notation in _NOTATIONS:
-        pattern = _pattern(notation)
-        found = [pattern.fullmatch(value) for value in values]
-        if all(found):
-            possible.append(notation)
-            if not any(match["fraction"] or match["exponent"] for match in found if match):
-                whole.append(notation)
     if all(_NUMBER.fullmatch(value) for value in values):
         # 1.234 is a plain number, unless the file writes its fractions with a comma.
-        sure = not any(notation in whole for notation in _NOTATIONS if notation.grouping == ".")
+        grouped = _GROUPED_BY_POINTS
+        pattern = _pattern(grouped)
+        whole = (grouped,) if all((found := pattern.fullmatch(value)) and _is_whole(found) for value in values) else ()
         points = any("." in value for value in values)
-        return _Verdict("double", (PLAIN, *whole), "." if sure and points else "", whole=tuple(whole))
+        return _Verdict("double", (PLAIN, *whole), "." if points and not whole else "", whole=whole)
+    possible = []
+    all_whole = []
+    for notation in _NOTATIONS:
+        pattern = _pattern(notation)
+        found_all = []
+        for value in values:
+            found = pattern.fullmatch(value)
+            if found is None:
+                break
+            found_all.append(found)
+        else:
+            possible.append(notation)
+            if all(map(_is_whole, found_all)):
+                all_whole.append(notation)
     if not possible:
         return None
-    decimals = {notation.decimal for notation in possible if notation not in whole}
+    decimals = {notation.decimal for notation in possible if notation not in all_whole}
     marked = {notation.decimal for notation in possible}
     decimal = marked.pop() if len(marked) == 1 and decimals else ""
-    return _Verdict("number", tuple(possible), decimal, whole=tuple(whole))
+    return _Verdict("number", tuple(possible), decimal, whole=tuple(all_whole))
 
 
+def _is_whole(found: "re.Match[str]") -> bool:
+    return not (found["fraction"] or found["exponent"])
+
+
+@cache
 def _pattern(notation: Notation) -> "re.Pattern[str]":
     decimal = re.escape(notation.decimal)
     mark = _SPACE_CLASS if notation.grouping == " " else re.escape(notation.grouping)
