@@ -97,7 +97,7 @@ class Stager:
                     direct.append(found[0])
                     counted.append(found[1])
                     continue
-                writer = writer or _RecordWriter(f"{folder}/records.parquet", columns)
+                writer = writer or _RecordWriter(self._lake, f"{folder}/records.parquet", columns)
                 counted.append(self._cut(number, delivery, writer))
         finally:
             scan = writer.close(table.name) if writer is not None else None
@@ -204,12 +204,15 @@ def _as_text(values: Any) -> Any:
 class _RecordWriter:
     """Writes the cut records of all files of one table."""
 
-    def __init__(self, uri: str, columns: Sequence[str]) -> None:
+    def __init__(self, lake: Lake, uri: str, columns: Sequence[str]) -> None:
         self._uri = uri
         sources: list[tuple[str, pa.DataType]] = [(FILE, pa.int64()), (LINE, pa.int64()), (RAW, pa.string())]
         sources.append((REASON, pa.string()))
         self._schema = pa.schema(sources + [(name, pa.string()) for name in columns])
-        self._writer = pq.ParquetWriter(uri, self._schema, compression="zstd", compression_level=1)
+        filesystem, path = lake.filesystem(uri)
+        self._writer = pq.ParquetWriter(
+            path, self._schema, filesystem=filesystem, compression="zstd", compression_level=1
+        )
         self._pending: list[pa.Table] = []
         self._rows = 0
         self._written = 0
