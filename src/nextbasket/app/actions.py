@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nextbasket import __version__
 from nextbasket.app.shop import Shop, new_id, now
 from nextbasket.definitions.store import DefinitionKind
 from nextbasket.errors import InputError, NotFoundError, UsageError
@@ -33,6 +32,7 @@ from nextbasket.model.score import score
 from nextbasket.model.train import Trained, TrainingSettings, train
 from nextbasket.pipeline.steps import Step
 from nextbasket.progress import Progress
+from nextbasket.version import __version__
 
 _GENERATED = "generated"
 _TABLE = (FEATURE_TABLE,)

@@ -15,7 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import nextbasket
 from nextbasket.errors import ModelError
 from nextbasket.model.definition import ModelDefinition
 from nextbasket.model.inputs import ModelInputs
@@ -32,6 +31,7 @@ from nextbasket.model.training_set import (
     write_channel,
 )
 from nextbasket.progress import Progress, silent
+from nextbasket.version import __version__
 
 _ENTRY = Path(__file__).parent / "entry"
 _ROUND = re.compile(r"^round (\d+)/(\d+)(.*)$")
@@ -249,4 +249,4 @@ def _code() -> dict[str, str]:
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in (_ENTRY / "train.py", _ENTRY / "inference.py")
     }
-    return {"nextbasket": nextbasket.__version__, "xgboost": xgboost.__version__, **scripts}
+    return {"nextbasket": __version__, "xgboost": xgboost.__version__, **scripts}
