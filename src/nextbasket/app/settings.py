@@ -63,6 +63,18 @@ class SampleSettings(_Part):
     shoppers: int = Field(default=5_000, ge=1, le=10_000_000, description="Shoppers to generate.")
 
 
+class UpkeepSettings(_Part):
+    """How long versions and files that nothing needs are kept; docs/upkeep.md."""
+
+    snapshots_older_than_days: float = Field(
+        default=7.0, ge=0, description="Age in days from which a table's version may expire."
+    )
+    snapshots_keep_last: int = Field(default=5, ge=1, description="Versions of each table that are always kept.")
+    orphans_older_than_hours: float = Field(
+        default=24.0, ge=1, description="Age in hours from which a file that no version needs is deleted."
+    )
+
+
 class Settings(_Part):
     """All settings; every one has a default, so an empty file is complete."""
 
@@ -74,6 +86,7 @@ class Settings(_Part):
     landing: LandingSettings = LandingSettings()
     model: ModelSettings = ModelSettings()
     sample: SampleSettings = SampleSettings()
+    upkeep: UpkeepSettings = UpkeepSettings()
 
 
 def read_settings(home: Path) -> Settings:

@@ -15,10 +15,12 @@ from nextbasket.app.settings import Settings, read_settings
 from nextbasket.catalog.base import TableDefinition
 from nextbasket.catalog.in_place import FORMS
 from nextbasket.catalog.local import LocalCatalog
+from nextbasket.catalog.upkeep import Policy, Upkeep
 from nextbasket.definitions.store import DefinitionKind, Definitions
 from nextbasket.errors import NotFoundError, UsageError
 from nextbasket.features.job import FeatureJob
 from nextbasket.ingest.crawl import Crawler
+from nextbasket.ingest.forget import Forgetter
 from nextbasket.ingest.land import Landing
 from nextbasket.ingest.load import Loader
 from nextbasket.lake.local import LocalLake
@@ -27,9 +29,6 @@ from nextbasket.model.split import Split
 from nextbasket.query.base import QueryEngine
 from nextbasket.query.duckdb import DuckDBEngine
 from nextbasket.query.workgroup import Workgroup
-
-ORPHANS_OLDER_THAN = timedelta(days=1)
-"""Data files of no snapshot are deleted when they are this old: younger ones may belong to a run at work."""
 
 _OWN_FOLDERS = ("landing", "warehouse", "quarantine", "exchange", "models", "definitions", "scratch", "catalog.db")
 
@@ -133,6 +132,22 @@ class Shop:
         return FeatureJob(self.workgroup, self.catalog, self.definitions)
 
     @cached_property
+    def upkeep(self) -> Upkeep:
+        """Expires old versions and deletes what nothing needs."""
+        settings = self.settings.upkeep
+        policy = Policy(
+            older_than=timedelta(days=settings.snapshots_older_than_days),
+            keep_last=settings.snapshots_keep_last,
+            orphans_older_than=timedelta(hours=settings.orphans_older_than_hours),
+        )
+        return Upkeep(self.catalog, self.lake, self.scratch, policy, now)
+
+    @cached_property
+    def forgetter(self) -> Forgetter:
+        """Takes every line of a shopper out of the home."""
+        return Forgetter(self.home, self.lake, self.catalog, self.workgroup, self.definitions, now)
+
+    @cached_property
     def registry(self) -> Registry:
         """The trained models."""
         return Registry(self.home / "models")
@@ -141,10 +156,6 @@ class Shop:
     def split(self) -> Split:
         """Which shoppers are held out of every training: always the same tenth."""
         return Split()
-
-    def sweep(self) -> int:
-        """Delete the data files of killed runs that no snapshot refers to and that are old; returns how many."""
-        return len(self.lake.sweep(ORPHANS_OLDER_THAN, self.catalog.referenced_files()))
 
     def output_file(self, path: Path, *, source: Path | None = None) -> Path:
         """Return the absolute path of a file to write; raises UsageError where writing it would destroy data.

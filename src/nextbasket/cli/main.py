@@ -9,10 +9,17 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from nextbasket import __version__
-from nextbasket.cli import catalog_commands, model_commands, pipeline_commands, planned_commands, recipe_commands
+from nextbasket.cli import (
+    catalog_commands,
+    model_commands,
+    pipeline_commands,
+    planned_commands,
+    recipe_commands,
+    upkeep_commands,
+)
 from nextbasket.cli.session import Session, session
 from nextbasket.errors import NextbasketError
+from nextbasket.version import __version__
 
 app = typer.Typer(
     name="nextbasket",
@@ -43,7 +50,14 @@ def version(context: typer.Context) -> None:
     session(context).answer({"version": __version__}, __version__)
 
 
-for module in (pipeline_commands, catalog_commands, recipe_commands, model_commands, planned_commands):
+for module in (
+    pipeline_commands,
+    catalog_commands,
+    recipe_commands,
+    model_commands,
+    upkeep_commands,
+    planned_commands,
+):
     module.add_to(app)
 
 _GLOBAL = ("--home", "--json", "--debug")

@@ -86,8 +86,6 @@ def run(
 
     with called.shop(create=True) as shop:
         actions, outcomes = _run(called, shop, chosen, source=_absolute(source or ()), shoppers=shoppers, force=force)
-        if not all(outcome.skipped for outcome in outcomes):
-            shop.sweep()
         done = summary(shop, actions, outcomes)
     called.answer(done, lambda: summary_text(done))
 
@@ -265,7 +263,10 @@ def _run(
         called.end_line()
 
     with one_writer(shop.home):
-        return actions, pipeline.run(steps, lambda one: called.progress(one.name), finished, force=force)
+        outcomes = pipeline.run(steps, lambda one: called.progress(one.name), finished, force=force)
+        if not all(outcome.skipped for outcome in outcomes):
+            shop.upkeep.when_due(called.progress("upkeep"))
+        return actions, outcomes
 
 
 def _absolute(paths: Sequence[Path]) -> list[Path]:

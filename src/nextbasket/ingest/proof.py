@@ -1,0 +1,128 @@
+"""Search everything that is left in a home for a person, and say what no search can tell."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nextbasket.errors import NextbasketError
+from nextbasket.ingest.erase import find
+from nextbasket.ingest.forget_quarantine import QuarantinedLines
+from nextbasket.ingest.forget_tables import Tables
+from nextbasket.ingest.person import Finder, LandingMarks, Person
+from nextbasket.ingest.sources import is_data
+from nextbasket.lake.base import FileRef, Lake, Zone
+
+_OWN = (
+    "landing",
+    "warehouse",
+    "quarantine",
+    "exchange",
+    "results",
+    "cache",
+    "locks",
+    "models",
+    "forgetting",
+    "scratch",
+    "logs",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was searched, what is left, and what cannot be told.
+
+    ``files`` and ``records`` were searched; ``left`` gives the person's records by file; ``unproven`` says in a
+    sentence each what was not or cannot be searched.
+    """
+
+    files: int
+    records: int
+    left: Mapping[str, int] = field(default_factory=dict)
+    unproven: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was found."""
+        return not self.left
+
+
+class Prover:
+    """Searches a home's files one by one; what it reads it reads as they stand now."""
+
+    def __init__(self, home: Path, lake: Lake, finder: Finder, tables: Tables) -> None:
+        self._home = home
+        self._lake = lake
+        self._finder = finder
+        self._tables = tables
+
+    def prove(self, person: Person, marks: LandingMarks) -> Proof:
+        """Search every file of the home."""
+        files = records = 0
+        left: dict[str, int] = {}
+        unproven: list[str] = [f"{one}." for one in marks.unclear]
+        unmarked: set[str] = set()
+        for zone in (Zone.LANDING, Zone.WAREHOUSE, Zone.EXCHANGE, Zone.RESULTS, Zone.CACHE):
+            for ref in self._lake.list(zone):
+                name = f"{zone}/{ref.key}"
+                if zone is Zone.WAREHOUSE and not ref.key.endswith(".parquet"):
+                    continue  # Iceberg's own metadata: paths, counts, and bounds of the files that are searched
+                if not is_data(ref.key):
+                    unproven.append(f"{name} is no table and was not searched.")
+                    continue
+                try:
+                    found = find(self._lake, ref, marks.of(ref) if zone is Zone.LANDING else person.marks)
+                except NextbasketError as error:
+                    unproven.append(f"{name} cannot be searched: {error}")
+                    continue
+                files += 1
+                if found is None:
+                    if zone is not Zone.WAREHOUSE:
+                        unmarked.add(_table(zone, ref))
+                    continue
+                records += found.searched
+                if found.count:
+                    left[name] = found.count
+        lines = QuarantinedLines(self._lake, marks)
+        for ref in lines.files():
+            files += 1
+            if count := lines.count(ref):
+                left[f"quarantine/{ref.key}"] = count
+        for origin, values in marks.origins:
+            if self._finder.values(origin, values):
+                left[f"landing/{origin.table} ({origin.column})"] = 1
+        if unmarked:
+            unproven.append(
+                f"{', '.join(sorted(unmarked))}: without a column user_id or order_id nothing in them says whose a "
+                "line is."
+            )
+        unproven += self._standing()
+        return Proof(files, records, left, tuple(unproven))
+
+    def _standing(self) -> list[str]:
+        """Return what holds for every forgetting."""
+        found = []
+        sums = [name for name in self._tables.without_people() if not name.startswith("shop.")]
+        if sums:
+            found.append(
+                f"{', '.join(sums)} hold sums over all shoppers, this one among them, until 'nextbasket run' makes "
+                "them anew."
+            )
+        if (self._home / "models").is_dir() and any((self._home / "models").iterdir()):
+            found.append(
+                "models/: a model holds no lines, but weights learned from all shoppers, this one among them; "
+                "'nextbasket run' trains new ones, and older versions are deleted by deleting their folders."
+            )
+        scratch = self._home / "scratch"
+        if scratch.is_dir() and any(scratch.iterdir()):
+            found.append("scratch/ holds files of commands that are at work or were killed just now; run this again.")
+        others = sorted(
+            path.name for path in self._home.iterdir() if path.is_dir() and path.name not in (*_OWN, "definitions")
+        )
+        if others:
+            found.append(f"{', '.join(f'{name}/' for name in others)}: not nextbasket's, and not searched.")
+        found.append("Copies outside this home, exported files and backups among them, are beyond it.")
+        return found
+
+
+def _table(zone: Zone, ref: FileRef) -> str:
+    return f"{zone}/{ref.key.partition('/')[0]}"
