@@ -154,6 +154,8 @@ def fit_rounds(bench: Bench, rounds: int, lanes: dict[str, Lane]) -> Iterator[st
         result, _ = bench.peer("train_xgboost", str(features), str(bench.shop))
         lanes[FIT_REFERENCE].take(result)
         yield f"round {turn + 1}: {FIT_REFERENCE}"
+        # A model that is up to date is not trained again.
+        shutil.rmtree(bench.work / "home" / "models", ignore_errors=True)
         lanes[FIT].take(bench.ours(bench.work / "home", ("train", "--model", "baseline", "--fraction", "1.0")))
         yield f"round {turn + 1}: {FIT}"
 
