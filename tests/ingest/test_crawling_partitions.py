@@ -74,3 +74,12 @@ def test_a_new_column_does_not_break_older_partitions(home: Any) -> None:
         (date(2026, 11, 22), 2, "x"),
     ]
     assert home.rows("SELECT brand FROM landing.sales WHERE dt = DATE '2026-11-21'") == [(None,)]
+
+
+def test_files_of_one_content_keep_their_own_partitions(home: Any) -> None:
+    put(home, {f"sales/{folder}/{name}.csv": "day,x\n1.5,a\n" for folder in ("dt=1", "dt=2") for name in "ab"})
+    home.crawl()
+    assert home.rows("SELECT dt, count(*), sum(day) FROM landing.sales GROUP BY dt ORDER BY dt") == [
+        (1, 2, 3.0),
+        (2, 2, 3.0),
+    ]

@@ -152,7 +152,8 @@ class _Reading:
         orders = {name: agreed.get(name, "?") for name, order in known.orders.items() if order == "?"}
         kinds = [(field.name, str(field.type)) for field in self._schema]
         form = self._forms[ref.uri]
-        reading = _fingerprint([_VERSION, _written(form), kinds, sorted(orders.items())])
+        # The key, too: two files of one content lie in two folders, and a row's partition is told by its file.
+        reading = _fingerprint([_VERSION, ref.key, _written(form), kinds, sorted(orders.items())])
         if known.reading == reading and (known.cached is None or known.cached[0] in self._there):
             return known
         if self._in_place(ref, form):
