@@ -256,13 +256,15 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
         "a.csv.gz",
         gzip.compress(b"id,name\n" + b"1,xxxxxxxxxx\n" * 30_000 + b"1.7,y\n"),
         "landing/things/a.csv.gz, line 30002: '1.7' is no bigint, the type of column id; correct the line, delete the "
-        "file there and land it again, or declare the column a string (docs/files.md).",
+        'file there and land it again, or make the column a text with crawler.tables.things.types.id = "string" in '
+        "nextbasket.toml.",
     ),
     "a leading zero behind what a crawl looks at": (
         "a.csv.gz",
         gzip.compress(b"id,name\n" + b"1,xxxxxxxxxx\n" * 30_000 + b"007,y\n"),
         "landing/things/a.csv.gz, line 30002: '007' is no bigint, the type of column id; correct the line, delete the "
-        "file there and land it again, or declare the column a string (docs/files.md).",
+        'file there and land it again, or make the column a text with crawler.tables.things.types.id = "string" in '
+        "nextbasket.toml.",
     ),
     "a line of JSON that is cut off": (
         "a.jsonl",

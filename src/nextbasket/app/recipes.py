@@ -13,6 +13,7 @@ from nextbasket.catalog.types import arrow_schema
 from nextbasket.definitions.store import DefinitionKind
 from nextbasket.errors import InputError, NotFoundError, UsageError
 from nextbasket.ingest.sniff import HEAD_BYTES, column_names, common_type, sniff
+from nextbasket.ingest.values import PLAIN
 from nextbasket.query.spark_rules import spark_sql
 from nextbasket.query.workgroup import save
 from nextbasket.recipes.compile import Compiled, compile
@@ -112,7 +113,11 @@ def _scan_of(path: Path) -> Scan:
     if not shape.columns:
         raise InputError(f"{path} is empty: it has not even a header.")
     names = column_names(shape.columns)
-    columns = [Column(name, common_type([kind])) for name, kind in zip(names, shape.types, strict=True)]
+    # This file is read by the engine alone: what only land and crawl can read as a number or a date stays text.
+    columns = [
+        Column(name, common_type([kind]) if notation == PLAIN else "string")
+        for name, kind, notation in zip(names, shape.types, shape.notations, strict=True)
+    ]
     parameters = {
         "delimiter": shape.delimiter,
         "quote": shape.quote,

@@ -132,7 +132,7 @@ def _kind(value: Any) -> pa.DataType:
     if isinstance(value, float):
         return pa.float64()
     if isinstance(value, list):
-        inner = pa.null()
+        inner: pa.DataType = pa.null()
         for item in value:
             inner = wider(inner, _kind(item))
         return pa.list_(pa.field("element", inner))

@@ -96,7 +96,7 @@ def unpacking(stream: BinaryIO, compression: str) -> BinaryIO:
         return cast(BinaryIO, bz2.BZ2File(stream))
     if compression == "xz":
         return cast(BinaryIO, lzma.LZMAFile(stream))
-    return cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd"))
+    return cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(cast(io.IOBase, stream), mode="r"), "zstd"))
 
 
 def shape_of(lake: Lake, ref: FileRef, known: Known = UNSAID) -> TextShape:

@@ -7,7 +7,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nextbasket.grocery.tables import LAYOUT
 from nextbasket.ingest.encoding import decoder, detect
@@ -67,7 +67,9 @@ class TextShape:
     def plainly(self) -> bool:
         """Whether any reader of CSV in UTF-8 sees the values as they are meant."""
         written = (self.encoding, self.bom, self.newline, self.quote, self.trailing)
-        return written == ("utf-8", 0, "\n", '"', False) and all(one == PLAIN for one in self.notations)
+        return written == ("utf-8", 0, "\n", '"', False) and all(
+            replace(one, odd=False) == PLAIN for one in self.notations
+        )
 
 
 UNSAID = Known()

@@ -174,7 +174,9 @@ def _avro_type(schema: Any, named: dict[str, pa.DataType]) -> pa.DataType:
     if kind == "record":
         # A record inside itself has no end in Arrow: it is text there.
         named[schema["name"]] = pa.string()
-        found = pa.struct([pa.field(field["name"], _avro_type(field["type"], named)) for field in schema["fields"]])
+        found: pa.DataType = pa.struct(
+            [pa.field(field["name"], _avro_type(field["type"], named)) for field in schema["fields"]]
+        )
     else:
         found = _avro_type(kind, named)
     if "name" in schema:

@@ -26,6 +26,9 @@ from nextbasket.lake.base import FileRef, Lake
 TEXT_FORMS = ("csv", "excel")
 """Forms whose values are texts, with columns that may have no names."""
 
+HEADER_NAMES, IGNORED = "header.names", "ignored"
+"""The reader's parameter, and its value, of files whose columns have other names than their header says."""
+
 _JSON_TYPES = (pa.types.is_string, pa.types.is_boolean, pa.types.is_floating, pa.types.is_list, pa.types.is_struct)
 
 
@@ -62,6 +65,12 @@ def text_shape(lake: Lake, ref: FileRef, form: FileForm) -> TextShape:
         raise InputError(
             f"landing/{ref.key} has {len(shape.columns)} columns where its table knows {len(form.columns)}: "
             "run nextbasket crawl again."
+        )
+    names = tuple(column_names(shape.columns))
+    if shape.header and names and names != form.columns and given.get(HEADER_NAMES) != IGNORED:
+        name, known_as = next(pair for pair in zip(names, form.columns, strict=True) if pair[0] != pair[1])
+        raise InputError(
+            f"landing/{ref.key} has the column {name} where its table knows {known_as}: run nextbasket crawl again."
         )
     return shape
 
@@ -197,9 +206,11 @@ def _typed(table: pa.Table, name: str, kind: pa.DataType, notation: Notation, re
         return typed(texts, to_text(kind), notation)
     except UnreadableValueError as error:
         line = table.column(LINE)[error.index].as_py()
+        folder = ref.key.partition("/")[0]
         raise InputError(
-            f"landing/{ref.key}, line {line}: {error.value!r} is no {to_text(kind)}, the type of column {name}; "
-            "correct the line, delete the file there and land it again, or declare the column a string (docs/files.md)."
+            f"landing/{ref.key}, line {line}: {error.value!r} is no {to_text(kind)}, the type of column {name}"
+            f"{error.why}; correct the line, delete the file there and land it again, or make the column a text with "
+            f'crawler.tables.{folder}.types.{name} = "string" in nextbasket.toml.'
         ) from error
 
 

@@ -5,7 +5,7 @@ file decides. Docs: docs/files.md.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -34,18 +34,22 @@ _OTHER = re.compile(
 )
 
 
+_TWO_DAYS = re.compile(r"\d{1,2}[/-]\d{1,2}[/-]\d{4}", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Notation:
     """How the values of a column are written.
 
     ``decimal`` is the decimal mark, ``grouping`` the mark between thousands (``" "`` for any space, ``""`` for none).
     ``order`` says what ``3/4/2026`` means: ``mdy``, ``dmy``, ``?`` where no value tells, ``""`` where none is so
-    written.
+    written. ``odd``: there are null words, zones or dates like ``31.1.2026``, which engines' readers do not take.
     """
 
     decimal: str = "."
     grouping: str = ""
     order: str = ""
+    odd: bool = False
 
 
 PLAIN = Notation()
@@ -63,13 +67,24 @@ def judge(columns: Sequence[Sequence[str]], delimiter: str = ",") -> tuple[tuple
 
     What one column shows (a decimal comma, the month first) decides for those columns of the file that do not tell.
     """
-    verdicts = [_verdict([value for value in map(str.strip, values) if _says_something(value)]) for values in columns]
+    stripped = [[value for value in map(str.strip, values) if value] for values in columns]
+    verdicts = [_verdict([value for value in values if value.lower() not in NULL_WORDS]) for values in stripped]
     marks = {verdict.decimal for verdict in verdicts if verdict.decimal}
     orders = {verdict.order for verdict in verdicts if verdict.order in ("mdy", "dmy")}
     decimal = marks.pop() if len(marks) == 1 else "," if delimiter == ";" and not marks else ""
     order = orders.pop() if len(orders) == 1 else "?"
     settled = [_settled(verdict, decimal, order) for verdict in verdicts]
-    return tuple(kind for kind, _ in settled), tuple(notation for _, notation in settled)
+    odd = [
+        kind not in ("", "string")
+        and any(
+            value.lower() in NULL_WORDS or (kind in ("date", "timestamp") and not _is_iso(value)) for value in values
+        )
+        for (kind, _), values in zip(settled, stripped, strict=True)
+    ]
+    notations = [
+        replace(notation, odd=one) if one else notation for (_, notation), one in zip(settled, odd, strict=True)
+    ]
+    return tuple(kind for kind, _ in settled), tuple(notations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +98,9 @@ class _Verdict:
     whole: tuple[Notation, ...] = ()
 
 
-def _says_something(value: str) -> bool:
-    return bool(value) and value.lower() not in NULL_WORDS
+def _is_iso(value: str) -> bool:
+    found = _ISO.fullmatch(value)
+    return found is not None and found[4] is None
 
 
 def _verdict(values: Sequence[str]) -> _Verdict:
@@ -207,12 +223,13 @@ def _settled(verdict: _Verdict, decimal: str, order: str) -> tuple[str, Notation
 
 
 class UnreadableValueError(ValueError):
-    """A text is no value of its column's type: ``index`` counts the column's values from 0."""
+    """A text is no value of its column's type: ``index`` counts the column's values from 0, ``why`` says more."""
 
-    def __init__(self, index: int, value: str) -> None:
-        super().__init__(index, value)
+    def __init__(self, index: int, value: str, why: str) -> None:
+        super().__init__(index, value, why)
         self.index = index
         self.value = value
+        self.why = why
 
 
 def typed(texts: Any, kind: str, notation: Notation = PLAIN) -> Any:
@@ -225,14 +242,16 @@ def typed(texts: Any, kind: str, notation: Notation = PLAIN) -> Any:
         return texts
     trimmed = pc.utf8_trim_whitespace(texts)
     silent = pc.or_(
-        pc.equal(trimmed, ""), pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(NULL_WORDS, pa.string()))
+        pc.equal(trimmed, pa.scalar("")), pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(NULL_WORDS, pa.string()))
     )
     said = pc.if_else(silent, pa.scalar(None, pa.string()), trimmed)
     try:
         return _converted(said, wanted, notation)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         index = _first_bad(said, wanted, notation)
-        raise UnreadableValueError(index, texts[index].as_py()) from None
+        unclear = _TWO_DAYS.match(said[index].as_py()) and notation.order == "?" and kind in ("date", "timestamp")
+        why = ": no file tells whether the month or the day comes first" if unclear else ""
+        raise UnreadableValueError(index, texts[index].as_py(), why) from None
 
 
 def _first_bad(texts: Any, wanted: pa.DataType, notation: Notation) -> int:
@@ -319,8 +338,8 @@ def _written_as_iso(texts: Any, order: str) -> Any:
     def part(name: str) -> Any:
         return pc.struct_field(parts, name)
 
-    year_first = pc.not_equal(part("y"), "")
-    slashed = pc.and_(pc.invert(year_first), pc.not_equal(part("s"), "."))
+    year_first = pc.not_equal(part("y"), pa.scalar(""))
+    slashed = pc.and_(pc.invert(year_first), pc.not_equal(part("s"), pa.scalar(".")))
     if order not in ("mdy", "dmy") and pc.any(slashed).as_py():
         raise pa.ArrowInvalid("nothing tells whether the day or the month is first")
     month_first = pc.and_(slashed, pa.scalar(order == "mdy"))
@@ -330,22 +349,17 @@ def _written_as_iso(texts: Any, order: str) -> Any:
     written = pc.binary_join_element_wise(year, _two(month), _two(day), "-")
     hours = part("h")
     half = pc.utf8_lower(part("p"))
-    halved = pc.not_equal(half, "")
-    hour = pc.if_else(pc.equal(hours, ""), "0", hours).cast(pa.int64())
-    if pc.any(pc.and_(halved, pc.or_(pc.less(hour, 1), pc.greater(hour, 12)))).as_py():
+    halved = pc.not_equal(half, pa.scalar(""))
+    hour = pc.if_else(pc.equal(hours, pa.scalar("")), "0", hours).cast(pa.int64())
+    if pc.any(pc.and_(halved, pc.or_(pc.less(hour, pa.scalar(1)), pc.greater(hour, pa.scalar(12))))).as_py():
         raise pa.ArrowInvalid("an hour is beyond the half day")
-    twelve = pc.if_else(pc.equal(hour, 12), 0, hour)
-    hour = pc.if_else(halved, pc.add(twelve, pc.if_else(pc.equal(half, "pm"), 12, 0)), hour)
-    minute = pc.if_else(pc.equal(part("n"), ""), "00", part("n"))
-    second = pc.if_else(pc.equal(part("r"), ""), ":00", part("r"))
+    twelve = pc.if_else(pc.equal(hour, pa.scalar(12)), 0, hour)
+    hour = pc.if_else(halved, pc.add(twelve, pc.if_else(pc.equal(half, pa.scalar("pm")), 12, 0)), hour)
+    minute = pc.if_else(pc.equal(part("n"), pa.scalar("")), "00", part("n"))
+    second = pc.if_else(pc.equal(part("r"), pa.scalar("")), ":00", part("r"))
     clock = pc.binary_join_element_wise(_two(hour.cast(pa.string())), ":", minute, second, "")
     return pc.binary_join_element_wise(written, clock, " ")
 
 
 def _two(digits: Any) -> Any:
     return pc.utf8_lpad(digits, 2, "0")
-
-
-def notations_of(names: Sequence[str], notations: Sequence[Notation]) -> Iterator[tuple[str, Notation]]:
-    """Yield the columns that are not written plainly."""
-    yield from ((name, notation) for name, notation in zip(names, notations, strict=True) if notation != PLAIN)
