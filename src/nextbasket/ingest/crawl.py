@@ -22,7 +22,7 @@ from nextbasket.ingest.naming import table_name
 from nextbasket.ingest.naming_groups import NamedGroup, named_groups
 from nextbasket.ingest.partitions import partition_columns
 from nextbasket.ingest.sources import is_data
-from nextbasket.ingest.typed_rows import TEXT_FORMS
+from nextbasket.ingest.typed_rows import HEADER_NAMES, TEXT_FORMS
 from nextbasket.lake.base import FileRef, Lake, Zone
 from nextbasket.progress import Progress, silent
 
@@ -32,7 +32,7 @@ DATABASE = "landing"
 _MARK = "UPDATED_BY_CRAWLER"
 _FILES_BETWEEN_PROGRESS = 100
 _SAID = ("delimiter", "quote", "encoding", "compression")
-_READERS = (*_SAID, "skip.header.line.count")
+_READERS = (*_SAID, "skip.header.line.count", HEADER_NAMES)
 
 
 class DeletePolicy(StrEnum):

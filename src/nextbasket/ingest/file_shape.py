@@ -9,7 +9,7 @@ from nextbasket.ingest.classifiers import NOTHING, Classifier
 from nextbasket.ingest.content import State
 from nextbasket.ingest.landed import compression, form_of, shape_of
 from nextbasket.ingest.sniff import column_names
-from nextbasket.ingest.typed_rows import TEXT_FORMS, named_columns
+from nextbasket.ingest.typed_rows import HEADER_NAMES, IGNORED, TEXT_FORMS, named_columns
 from nextbasket.lake.base import FileRef, Lake
 
 EMPTY, UNREADABLE = "empty", "unreadable"
@@ -66,6 +66,7 @@ def look_at(lake: Lake, ref: FileRef, classifier: Classifier = NOTHING) -> FileS
             "skip.header.line.count": "1" if shape.header else "0",
             "encoding": shape.encoding,
             "compression": compression(ref),
+            **({HEADER_NAMES: IGNORED} if classifier.columns and shape.header else {}),
         },
     )
 
