@@ -13,8 +13,10 @@ from nextbasket.ingest.crawl import Crawler, CrawlPolicy, CrawlReport
 from nextbasket.ingest.fates import FileFates, LoadReport
 from nextbasket.ingest.land import Landing, LandReport
 from nextbasket.ingest.load import Loader
+from nextbasket.ingest.readable import ReadableFiles
 from nextbasket.lake.local import LocalLake
 from nextbasket.query.duckdb import DuckDBEngine
+from nextbasket.query.readable import ReadableEngine
 from nextbasket.query.workgroup import Workgroup
 
 ORDERS = (
@@ -66,7 +68,8 @@ class Home:
 
     @property
     def workgroup(self) -> Workgroup:
-        engine = DuckDBEngine(self.folder / "scratch", threads=2)
+        files = ReadableFiles(self.lake, self.catalog)
+        engine = ReadableEngine(DuckDBEngine(self.folder / "scratch", threads=2), files)
         return Workgroup(self.catalog, engine, self.lake, clock=self.clock, new_run_id=lambda: "query")
 
     def source(self, files: Mapping[str, str | bytes]) -> Path:
