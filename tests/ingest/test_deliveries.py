@@ -95,11 +95,11 @@ def test_a_load_that_died_between_two_commits_is_finished_by_the_next(
     real = room.Shop.commit
     done: list[str] = []
 
-    def dying(self: Any, pending: Any, run_id: str) -> None:
+    def dying(self: Any, pending: Any, run_id: str) -> Any:
         if len(done) == commits:
             raise KeyboardInterrupt
-        real(self, pending, run_id)
         done.append(pending.table)
+        return real(self, pending, run_id)
 
     home.land(home.source(shop))
     with monkeypatch.context() as patch:

@@ -14,11 +14,15 @@ from sqlglot import exp
 from nextbasket.catalog.base import DataFile, Scan
 from nextbasket.grocery.tables import LayoutTable
 from nextbasket.ingest.checks import DROPPED, FILE, checked, checked_schema
+from nextbasket.ingest.forgotten_lines import ForgottenLines
 from nextbasket.ingest.records import LINE, REASON
 from nextbasket.ingest.repeats import has_repeats, repeats_in_groups
 from nextbasket.ingest.shop import unbound
 from nextbasket.ingest.staging import Staged
 from nextbasket.query.base import Inputs, QueryEngine
+
+NO_ORDER = "there is no order with the order_id '"
+"""How the reason of a line begins that waits for its order."""
 
 _KEYS_AT_ONCE = 50_000_000
 _LOOKED_AT_AGAIN = 10_000
@@ -78,16 +82,34 @@ class CheckedRows:
 class Checker:
     """Runs the layout's checks on an engine; ``inputs`` of its methods are what the expressions read."""
 
-    def __init__(self, engine: QueryEngine) -> None:
+    def __init__(self, engine: QueryEngine, forgotten: ForgottenLines | None = None) -> None:
         self._engine = engine
+        self._forgotten = forgotten
 
-    def write(self, staged: Staged, folder: str, known_orders: "Orders | None" = None) -> CheckedRows:
-        """Check staged files and write the result into a fresh folder; ``known_orders`` are those lines may name."""
+    def write(
+        self,
+        staged: Staged,
+        folder: str,
+        known_orders: "Orders | None" = None,
+        *,
+        left_out: Mapping[int, str] | None = None,
+        only: Scan | None = None,
+    ) -> CheckedRows:
+        """Check staged files and write the result into a fresh folder; ``known_orders`` are those lines may name.
+
+        ``left_out`` gives, by file number, why all lines of a file are dropped. With ``only`` just the lines whose
+        first key column is one of the values that it reads are written.
+        """
         parts = [checked(staged.table, direct.scan, file=direct.number) for direct in staged.direct]
         inputs = {direct.scan.table: direct.scan for direct in staged.direct}
         if staged.cut is not None:
             parts.append(checked(staged.table, staged.cut))
             inputs[staged.cut.table] = staged.cut
+        if only is not None:
+            parts = [_only(part, staged.table.key[0], only) for part in parts]
+            inputs[only.table] = only
+        if left_out:
+            parts = [_left_out(part, checked_schema(staged.table).names, left_out) for part in parts]
         return self.write_rows(staged.table, parts, inputs, folder, known_orders)
 
     def write_rows(
@@ -107,6 +129,13 @@ class Checker:
                 rows = _with_unknown_marked(rows, schema.names, known_orders)
                 inputs = {**inputs, **known_orders.inputs}
             files = self._engine.write(rows.sql(dialect="athena"), inputs, folder, schema)
+            if self._forgotten is not None:
+                files = self._forgotten.dropped(table, files, folder)
+        return self.counted(table, files)
+
+    def counted(self, table: LayoutTable, files: Sequence[DataFile]) -> CheckedRows:
+        """Return the checked rows that stand in these files."""
+        schema = checked_schema(table)
         return self._counted(table, Scan(f"staged.{table.name}_checked", "parquet", tuple(files), schema))
 
     def _counted(self, table: LayoutTable, scan: Scan) -> CheckedRows:
@@ -210,15 +239,16 @@ class Checker:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """The orders that lines may belong to: those of the shop and those delivered now."""
+    """The orders that lines may belong to: those of the shop but the ``removed`` ones, and those delivered now."""
 
     shop: Scan | None
     new: CheckedRows | None
+    removed: Scan | None = None
 
     @property
     def inputs(self) -> Mapping[str, Scan]:
         """What ``ids`` reads."""
-        found = {self.shop.table: self.shop} if self.shop is not None else {}
+        found = {scan.table: scan for scan in (self.shop, self.removed) if scan is not None}
         if self.new is not None:
             found[self.new.scan.table] = self.new.scan
         return found
@@ -228,18 +258,25 @@ class Orders:
         column = "CAST(order_id AS varchar) AS known_order"
         parts: list[exp.Select] = []
         if self.shop is not None:
-            parts.append(exp.select(column, dialect="athena").from_(exp.to_table(self.shop.table, dialect="athena")))
+            stored = exp.select(column, dialect="athena").from_(exp.to_table(self.shop.table, dialect="athena"))
+            if self.removed is not None:
+                gone = exp.select("order_id").from_(exp.to_table(self.removed.table, dialect="athena"))
+                stored = stored.where(exp.not_(exp.column("order_id").isin(query=gone)))
+            parts.append(stored)
         if self.new is not None:
             new = exp.select(column, dialect="athena").from_(exp.to_table(self.new.scan.table, dialect="athena"))
             parts.append(new.where(f"{REASON} IS NULL AND {DROPPED} IS NULL").distinct())
-        # The shop's own orders are each there once already.
+        # An order that is delivered again stands in both.
         return parts[0] if len(parts) == 1 else exp.union(*parts)
 
     def ids(self, kind: str = "string") -> ir.Table:
         """Return the ids as ``known_order``, as text or as ``int64``; an id may stand there twice."""
         parts = []
         if self.shop is not None:
-            parts.append(unbound(self.shop).select(known_order=ibis._.order_id.cast(kind)))
+            stored = unbound(self.shop)
+            if self.removed is not None:
+                stored = stored.anti_join(unbound(self.removed), "order_id")
+            parts.append(stored.select(known_order=stored.order_id.cast(kind)))
         if self.new is not None:
             parts.append(self.new.good_rows().select(known_order=ibis._.order_id.cast(kind)))
         return reduce(lambda one, other: one.union(other), parts)
@@ -253,6 +290,30 @@ def _numbers(batch: pa.RecordBatch, column: int) -> npt.NDArray[np.int64]:
 def is_integer(text: ir.StringValue) -> ir.BooleanValue:
     """Say whether a text is a BIGINT as BIGINT is written: no sign but ``-``, no leading zero."""
     return (text.try_cast("int64").cast("string") == text).fill_null(False)
+
+
+def _only(rows: exp.Select, column: str, wanted: Scan) -> exp.Select:
+    values = exp.select(f"CAST({column} AS varchar)", dialect="athena").from_(
+        exp.to_table(wanted.table, dialect="athena")
+    )
+    return exp.select("*").from_(rows.subquery("rows")).where(exp.column(column).isin(query=values))
+
+
+def _left_out(rows: exp.Select, names: Sequence[str], why: Mapping[int, str]) -> exp.Select:
+    """Let all lines of some files be dropped, whatever else is wrong with them."""
+    reasons = exp.Case()
+    for number, reason in why.items():
+        reasons = reasons.when(exp.column(FILE).eq(number), exp.Literal.string(reason))
+    left = exp.column(FILE).isin(*why)
+    columns: list[exp.Expr] = []
+    for name in names:
+        if name == REASON:
+            columns.append(exp.alias_(exp.Case().when(exp.not_(left), exp.column(REASON)), REASON))
+        elif name == DROPPED:
+            columns.append(exp.alias_(reasons.else_(exp.column(DROPPED)), DROPPED))
+        else:
+            columns.append(exp.column(name))
+    return exp.select(*columns).from_(rows.subquery("rows"))
 
 
 def _with_unknown_marked(rows: exp.Query, names: Sequence[str], known: Orders) -> exp.Select:

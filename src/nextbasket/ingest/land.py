@@ -5,13 +5,15 @@ Raw files are never changed and never overwritten. Contents that are already the
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from nextbasket.errors import InputError
 from nextbasket.ingest.content import HashingStream, LandedContent, State
+from nextbasket.ingest.corrections import delivery_name
 from nextbasket.ingest.naming import landing_key, with_hash
 from nextbasket.ingest.sources import Member, Source
 from nextbasket.lake.base import FileRef, Lake, Zone
@@ -58,12 +60,23 @@ class LandReport:
 
 
 class Landing:
-    """Lands files. ``largest_member`` bounds in bytes what a member of an archive or a gzip file may unpack to."""
+    """Lands files. ``largest_member`` bounds in bytes what a member of an archive or a gzip file may unpack to.
 
-    def __init__(self, lake: Lake, state: State, *, largest_member: int = 50 * 10**9) -> None:
+    ``turn`` is held while files are put: two contents that come under one name at the same moment must both be kept.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        state: State,
+        *,
+        largest_member: int = 50 * 10**9,
+        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         self._lake = lake
         self._state = state
         self._largest = largest_member
+        self._turn = turn
 
     def land(self, paths: Sequence[Path], table: str | None = None, progress: Progress = silent) -> LandReport:
         """Land files, folders and archives; ``table`` names the landing table for all of them, else their names do.
@@ -78,16 +91,17 @@ class Landing:
             faults += source.check()
         if faults:
             raise InputError("\n".join(faults))
-        run = _Run(self._lake, LandedContent(self._lake, self._state))
         files: list[LandedFile] = []
-        try:
-            for source in sources:
-                for member in source.members():
-                    key = landing_key(member.path, table)
-                    progress(f"landing {key}", None)
-                    files.append(run.land(member, key))
-        finally:
-            run.content.save()
+        with self._turn():
+            run = _Run(self._lake, LandedContent(self._lake, self._state))
+            try:
+                for source in sources:
+                    for member in source.members():
+                        key = landing_key(member.path, table)
+                        progress(f"landing {key}", None)
+                        files.append(run.land(member, key))
+            finally:
+                run.content.save()
         if not files:
             listed = ", ".join(str(path) for path in paths)
             raise InputError(
@@ -113,11 +127,16 @@ class _Run:
         with _Kept() if member.rereadable else tempfile.TemporaryFile() as spool:
             stream, sha256, size = _hashed(member.stream, spool)
             for ref in alike:
-                if self.content.sha256(ref) == sha256:
+                if self.content.sha256(ref) == sha256 and not self._corrects(key, ref, sha256, beside):
                     return LandedFile(str(member.path), ref.key, sha256, size, known=True)
             if key in beside:
                 key = with_hash(key, sha256)
             return self._put(member, stream, key, beside)
+
+    def _corrects(self, key: str, ref: FileRef, sha256: str, beside: Mapping[str, FileRef]) -> bool:
+        """Say whether a content that another delivery has as well is new for the delivery of this name."""
+        name = delivery_name(key, sha256)
+        return name is not None and key in beside and delivery_name(ref.key, sha256) != name
 
     def _put(self, member: Member, stream: BinaryIO, key: str, beside: dict[str, FileRef]) -> LandedFile:
         with HashingStream(stream) as hashing:

@@ -59,6 +59,25 @@ class Quarantine:
             self._define(table)
         return written
 
+    def show(self, table: str, goal: str, lines: pa.Table) -> None:
+        """Write lines that have their landing key in ``src_key`` into the one file ``goal``; it goes when none is left.
+
+        They are ordered by landing key and line.
+        """
+        if not lines.num_rows:
+            for ref in list(self._lake.list(Zone.QUARANTINE, goal)):
+                self._lake.delete(ref)
+            return
+        shown = lines.sort_by([("src_key", "ascending"), (LINE, "ascending")])
+        keys: Any = shown.column("src_key")
+        places = pc.binary_join_element_wise(cast(Any, "landing/"), keys, "")
+        columns: list[Any] = [places, shown.column(LINE), shown.column(REASON), shown.column(RAW)]
+        with tempfile.TemporaryFile() as spool:
+            pa_csv.write_csv(pa.table(columns, schema=_SCHEMA), spool)
+            spool.seek(0)
+            self._lake.put(Zone.QUARANTINE, goal, cast(BinaryIO, spool))
+        self._define(table)
+
     def _define(self, table: str) -> None:
         kinds = {"line": "bigint"}
         self._catalog.define(

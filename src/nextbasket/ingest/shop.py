@@ -7,11 +7,24 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from nextbasket.catalog.base import ICEBERG, Catalog, Column, CommitMode, DataFile, Scan, TableDefinition
-from nextbasket.errors import NotFoundError
+from nextbasket.catalog.base import (
+    ICEBERG,
+    Catalog,
+    Column,
+    CommitMode,
+    DataFile,
+    IngestedFile,
+    Scan,
+    Snapshot,
+    TableDefinition,
+)
+from nextbasket.errors import CommitConflictError, NotFoundError
+from nextbasket.ingest.forgotten import Forgotten
 
 DATABASE = "shop"
 """The database of typed tables."""
+
+_COMMITS_OF_A_RUN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +68,20 @@ class Shop:
         scan = self.scan(table)
         return sum(file.rows for file in scan.files) if scan is not None else 0
 
-    def loaded(self, table: str) -> set[str]:
-        """Return the sha256 of every file content that was loaded into a table."""
-        return {entry.sha256 for entry in self._catalog.ledger(f"{DATABASE}.{table}")} if self.columns(table) else set()
+    def ledger(self, table: str) -> list[IngestedFile]:
+        """Return every file that was loaded into a table, oldest first; empty when there is no such table."""
+        found = self._catalog.ledger(f"{DATABASE}.{table}") if self.columns(table) else []
+        return Forgotten(self._catalog).without_former(found)
 
     def summary(self, table: str) -> Mapping[str, str]:
         """Return the summary of a table's last commit; empty when there is none."""
         snapshots = self._catalog.snapshots(f"{DATABASE}.{table}") if self.columns(table) else []
         return snapshots[-1].summary if snapshots else {}
+
+    def latest(self, table: str, key: str) -> str | None:
+        """Return what the newest commit that says anything under a summary's key says, or None."""
+        snapshots = self._catalog.snapshots(f"{DATABASE}.{table}") if self.columns(table) else []
+        return next((found.summary[key] for found in reversed(snapshots) if key in found.summary), None)
 
     def property(self, table: str, key: str) -> str | None:
         """Return a property of a table, or None."""
@@ -78,18 +97,27 @@ class Shop:
         if self.columns(table):
             self._catalog.drop(f"{DATABASE}.{table}")
 
-    def commit(self, pending: PendingCommit, run_id: str) -> None:
-        """Commit written files."""
-        self._catalog.commit(
-            f"{DATABASE}.{pending.table}",
-            pending.mode,
-            pending.files,
-            run_id=run_id,
-            expected_snapshot=pending.expected,
-            check_expected=True,
-            replaces=pending.replaces,
-            summary=pending.summary,
-        )
+    def commit(self, pending: PendingCommit, run_id: str) -> Snapshot:
+        """Commit written files; raises CommitConflictError when the table is no longer at the version expected.
+
+        A run that has committed to the table before commits again under its id with a number: it was killed and is
+        done again, or it lost a race, and what it commits now is computed from what it committed then.
+        """
+        for number in range(1, _COMMITS_OF_A_RUN):
+            snapshot = self._catalog.commit(
+                f"{DATABASE}.{pending.table}",
+                pending.mode,
+                pending.files,
+                run_id=run_id if number == 1 else f"{run_id}.{number}",
+                expected_snapshot=pending.expected,
+                check_expected=True,
+                replaces=pending.replaces,
+                summary=pending.summary,
+            )
+            own = all(snapshot.summary.get(key) == value for key, value in pending.summary.items())
+            if own and snapshot.parent_id == pending.expected:
+                return snapshot
+        raise CommitConflictError(f"run {run_id} has committed to {pending.table} too often; load again.")
 
 
 def unbound(scan: Scan) -> ir.Table:
