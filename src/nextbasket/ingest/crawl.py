@@ -133,7 +133,7 @@ class Crawler:
 
     def crawl(self, progress: Progress = silent) -> CrawlReport:
         """Define every table found, and see to those whose files are gone, as the policy says."""
-        folders, unread = self._folders()
+        folders, others, unread = self._folders()
         stored = {one.name: one for one in self._catalog.tables(DATABASE) if self._is_crawled(one)}
         tables: list[CrawledTable] = []
         read = 0
@@ -142,8 +142,8 @@ class Crawler:
             files, opened = self._look(folder, refs, at)
             read += opened
             unread += [_unread(file) for file in files if not file.shape.readable]
-            others = frozenset(table_name(name) for name in folders if name != folder)
-            tables += self._define_folder(folder, files, stored, others)
+            taken = frozenset(table_name(name) for name in folders if name != folder)
+            tables += self._define_folder(folder, files, others.get(folder, []), stored, taken)
         gone = self._see_to_gone(stored, {table.name for table in tables})
         progress("crawled", 1.0)
         return CrawlReport(tuple(tables), read, tuple(unread), gone)
@@ -154,8 +154,10 @@ class Crawler:
 
     # --- files ---------------------------------------------------------------------------------------------------
 
-    def _folders(self) -> tuple[dict[str, list[FileRef]], list[str]]:
+    def _folders(self) -> tuple[dict[str, list[FileRef]], dict[str, list[str]], list[str]]:
+        """Return the data files by folder, the keys under it of other files, and what is worth saying about these."""
         folders: dict[str, list[FileRef]] = {}
+        others: dict[str, list[str]] = {}
         names: dict[str, str] = {}
         unread = []
         for ref in self._lake.list(Zone.LANDING):
@@ -168,11 +170,11 @@ class Crawler:
             elif first != folder:
                 unread.append(f"landing/{ref.key} is left out: its folder and landing/{first} have one table's name")
             elif not is_data(ref.key) and self._classifier(folder).format is None:
-                folders.setdefault(folder, [])
+                others.setdefault(folder, []).append(inside)
                 unread.append(f"landing/{ref.key}: its name is not one of a data file")
             else:
                 folders.setdefault(folder, []).append(ref)
-        return folders, unread
+        return folders, others, unread
 
     def _classifier(self, folder: str) -> Classifier:
         return self._policy.classifiers.get(table_name(folder), NOTHING)
@@ -205,13 +207,14 @@ class Crawler:
         self,
         folder: str,
         files: Sequence[CrawledFile],
+        others: Sequence[str],
         stored: Mapping[str, TableDefinition],
-        others: frozenset[str],
+        taken: frozenset[str],
     ) -> list[CrawledTable]:
         groups = groups_of([file for file in files if file.shape.readable])
         known = {name: (base, one) for name, one in stored.items() if (base := self._base(folder, one)) is not None}
-        named = named_groups(table_name(folder), groups, known, others)
-        unread = [file.inside for file in files if not file.shape.readable]
+        named = named_groups(table_name(folder), groups, known, taken)
+        unread = [*(file.inside for file in files if not file.shape.readable), *others]
         named.sort(key=lambda one: one.name)
         return [self._define(folder, one, named, unread, stored.get(one.name)) for one in named]
 
