@@ -75,10 +75,10 @@ def prepare(
     and NotFoundError for a table that is not among the inputs.
     """
     if isinstance(query, str):
-        return _prepare_statement(dialect.parse_select(query, functions), inputs, parameters)
+        return _prepare_statement(dialect.parse_select(query, functions), inputs, parameters, functions)
     if isinstance(query, dialect.Statement):
         dialect.check(query, functions)
-        return _prepare_statement(query, inputs, parameters)
+        return _prepare_statement(query, inputs, parameters, functions)
     if parameters:
         raise QueryError("an Ibis expression takes no parameters.")
     keys = dict.fromkeys(expression_tables(query))
@@ -95,9 +95,11 @@ def expression_tables(expression: ir.Table) -> list[str]:
     return list(found)
 
 
-def _prepare_statement(statement: dialect.Statement, inputs: Inputs, parameters: Sequence[Any] | None) -> Prepared:
+def _prepare_statement(
+    statement: dialect.Statement, inputs: Inputs, parameters: Sequence[Any] | None, functions: Collection[str]
+) -> Prepared:
     bound = dialect.Statement(statement.text, binding.bind(statement, parameters))
-    tree, scans, keys = _with_views(bound, inputs)
+    tree, scans, keys = _with_views(bound, inputs, functions)
     with_path = dialect.uses_path(tree)
     tree = dialect.resolved(
         tree,
@@ -109,7 +111,9 @@ def _prepare_statement(statement: dialect.Statement, inputs: Inputs, parameters:
     return Prepared(statement, None, pruned(tree, scans), tree, with_path)
 
 
-def _with_views(statement: dialect.Statement, inputs: Inputs) -> tuple[exp.Expr, dict[str, Scan], dict[str, str]]:
+def _with_views(
+    statement: dialect.Statement, inputs: Inputs, functions: Collection[str]
+) -> tuple[exp.Expr, dict[str, Scan], dict[str, str]]:
     """Return the tree with each view's statement in its place, the scans it reads, and their keys by name."""
     scans: dict[str, Scan] = {}
     keys: dict[str, str] = {}
@@ -130,7 +134,7 @@ def _with_views(statement: dialect.Statement, inputs: Inputs) -> tuple[exp.Expr,
         view = views.get(dialect.table_name(table).key)
         if view is None:
             continue
-        inside, below, _ = _resolved_view(view)
+        inside, below = _resolved_view(view, functions)
         scans.update(below)
         keys.update({key: key for key in below})
         alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name.lower(), quoted=True))
@@ -142,13 +146,18 @@ def _with_views(statement: dialect.Statement, inputs: Inputs) -> tuple[exp.Expr,
     return tree, scans, keys
 
 
-def _resolved_view(view: ViewScan) -> tuple[exp.Expr, dict[str, Scan], dict[str, str]]:
+def _resolved_view(view: ViewScan, functions: Collection[str]) -> tuple[exp.Expr, dict[str, Scan]]:
     """Return a view's statement with every table under its full name, which means the same in any other statement."""
-    tree, scans, keys = _with_views(view.statement, view.inputs)
+    if view.statement.text:
+        try:
+            dialect.check(view.statement, functions)
+        except QueryError as error:
+            raise QueryError(f"the view {view.table} cannot be read: {error}") from error
+    tree, scans, keys = _with_views(view.statement, view.inputs, functions)
     full = {name: _full_name(name, scans[key]) for name, key in keys.items()}
     named = {full[name]: scans[key] for name, key in keys.items()}
     resolved = dialect.resolved(tree, lambda table: full[dialect.table_name(table).key], {})
-    return resolved, named, {}
+    return resolved, named
 
 
 def _full_name(name: str, scan: Scan) -> str:

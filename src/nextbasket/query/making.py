@@ -71,6 +71,8 @@ class Making:
             if wanted.if_not_exists:
                 return 0
             raise self._exists_already(name, wanted.table, call)
+        if not wanted.iceberg:
+            self._places.prefix(wanted.external_location, call.query_id)
         inputs = self._lookup.inputs(wanted.select, database=call.database)
         schema = self._engine.describe(wanted.select, inputs)
         refuse_repeated(call.sql, schema)

@@ -4,6 +4,7 @@ A table belongs to the person when it lies in a database of theirs, or when a st
 beside the pipeline's own tables (it is marked so). The pipeline's other databases take no new tables at all.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ class Ownership:
     def check_new(self, name: str) -> None:
         """Raise QueryError when a statement may not make the table ``database.table``."""
         database, _, table = name.partition(".")
+        if not re.fullmatch(r"\w[\w-]*", database) or not re.fullmatch(r"\w[\w-]*", table):
+            raise QueryError(f"{name} cannot name a table: use letters, digits and _.")
         if database == SYSTEM_DATABASE:
             raise QueryError(
                 f"the database {database} is made by nextbasket itself: name another, such as mine.{table}."
