@@ -213,6 +213,29 @@ def test_an_order_that_became_another_s_stays(home: Any, shop: dict[str, str | b
         assert ",7," not in path.read_text()
 
 
+def test_waiting_lines_and_corrections_go_on_as_before(filled: Any) -> None:
+    home = filled
+    # Order 8 of shopper 7 is quarantined, order 60 has not come yet: the lines of both wait.
+    lines = "order_id,product_id,add_to_cart_order,reordered\n8,10,1,0\n60,11,1,0\n3,11,2,0\n"
+    home.take({"order_products_2026-11-02.csv": lines})
+    assert sorted(row["raw"] for row in home.quarantined("order_products")) == ["60,11,1,0", "8,10,1,0"]
+    assert forget(home, "7").proof.complete
+    waiting = [(row["file"], row["line"], row["raw"]) for row in home.quarantined("order_products")]
+    assert waiting == [("landing/order_products/order_products_2026-11-02.csv", "2", "60,11,1,0")]
+    assert home.load().files == ()
+    orders = "order_id,user_id,eval_set,order_number,order_dow,order_hour_of_day,days_since_prior_order\n"
+    home.take({"orders_2026-11-03.csv": f"{orders}60,8,prior,3,1,1,1.0\n"})
+    assert home.rows("SELECT product_id FROM shop.order_products WHERE order_id = 60") == [(11,)]
+    # The file comes corrected: what it no longer has is withdrawn, as ever.
+    home.take({"order_products_2026-11-02.csv": "order_id,product_id,add_to_cart_order,reordered\n60,10,1,0\n"})
+    assert home.rows(
+        "SELECT order_id, product_id FROM shop.order_products WHERE order_id IN (3, 60) ORDER BY 1, 2"
+    ) == [
+        (3, 10),
+        (60, 10),
+    ]
+
+
 STEPS = (
     ("lake", "put"),
     ("lake", "delete"),

@@ -145,9 +145,8 @@ class Forgetter:
         self._clean_exports(person, pending, progress)
         for ref in list(self._lake.list(Zone.CACHE)):  # copies of landed files, made again when they are asked for
             self._lake.delete(ref)
-        entries = self._entries(pending)
         run_id = f"forget-{pending.id}-{pending.attempts}"
-        for name, rows in self._tables.remove(person, entries, run_id, progress).items():
+        for name, rows in self._tables.remove(person, pending.rewritten, run_id, progress).items():
             pending.tables[name] = pending.tables.get(name, 0) + rows
         self._write(path, pending)
         expired = self._tables.expire(person, progress)
@@ -240,6 +239,7 @@ class Forgetter:
             }
             # Before the file changes: after a kill nothing else would say which content the new one stands for.
             self._write(path, pending)
+            Forgotten(self._catalog).add_content(old, new)
             written = self._lake.put(ref.zone, key, kept)
         if isinstance(self._lake, KeepsTimes):
             written = self._lake.set_modified(written, ref.modified)
@@ -282,13 +282,6 @@ class Forgetter:
             "dropped": {reason: count for reason, count in dropped.items() if count},
             "quarantined": quarantined - bad,
         }
-
-    def _entries(self, pending: Pending) -> dict[str, list[dict[str, Any]]]:
-        entries: dict[str, list[dict[str, Any]]] = {}
-        for one in pending.rewritten.values():
-            if one.get("entry"):
-                entries.setdefault(one["table"], []).append(one["entry"])
-        return entries
 
     def _clean_quarantine(self, marks: LandingMarks, pending: Pending) -> None:
         lines = QuarantinedLines(self._lake, marks, pending.rewritten)

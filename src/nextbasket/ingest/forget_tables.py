@@ -14,12 +14,15 @@ from nextbasket.catalog.ledger import INGESTED
 from nextbasket.errors import HomeError, InputError
 from nextbasket.grocery.tables import ORDER_PRODUCTS
 from nextbasket.ingest.erase import find
+from nextbasket.ingest.forget_waiting import still_waiting
 from nextbasket.ingest.person import ORDER, SHOPPER, Person, ref_of
-from nextbasket.ingest.shop import unbound
+from nextbasket.ingest.shop import DATABASE, unbound
+from nextbasket.ingest.waiting import WAITING, WaitingLines
 from nextbasket.lake.base import FileRef, Lake, Zone
 from nextbasket.progress import Progress
 from nextbasket.query.base import QueryEngine
 
+_LINES = f"{DATABASE}.{ORDER_PRODUCTS.name}"
 _PRIOR = f"{ORDER_PRODUCTS.name}_prior"
 _INPUTS = "nextbasket.inputs"
 _ICEBERG_S_OWN = ("added-", "deleted-", "removed-", "total-", "changed-", "partition", "operation", "run_id", "spark.")
@@ -62,11 +65,12 @@ class Tables:
         ]
 
     def remove(
-        self, person: Person, rewritten: Mapping[str, Sequence[Mapping[str, Any]]], run_id: str, progress: Progress
+        self, person: Person, rewritten: Mapping[str, Mapping[str, Any]], run_id: str, progress: Progress
     ) -> dict[str, int]:
         """Commit every table without the person's rows; returns the rows removed by table.
 
-        ``rewritten`` are the landed files' new contents, by table, as its ledger is to know them.
+        ``rewritten`` tells, by its new hash, of each landed file that was written again: its ``table``, and the
+        ``entry`` that the table's ledger is to have.
         """
         removed: dict[str, int] = {}
         versions: dict[int, int] = {}
@@ -74,15 +78,20 @@ class Tables:
             name = definition.full_name
             progress(f"removing rows of {name}", None)
             entries = [
-                entry for entry in rewritten.get(name, ()) if self._catalog.ingested(str(entry["sha256"]), name) is None
+                one["entry"]
+                for new, one in rewritten.items()
+                if one.get("entry") and one["table"] == name and self._catalog.ingested(new, name) is None
             ]
+            waiting = still_waiting(self._lake, self._catalog, person, rewritten) if name == _LINES else None
             scan = self._catalog.scan(name)
             counts = {file.uri: self._count(file, person) for file in scan.files}
             touched = [file for file in scan.files if counts[file.uri]]
-            if not touched and not entries:
+            if not touched and not entries and waiting is None:
                 continue
             files = self._kept(definition, scan, touched, counts, person, run_id) if touched else []
             summary = self._summary(name, entries, versions)
+            if waiting is not None:
+                summary[WAITING] = waiting
             snapshot = self._catalog.commit(
                 name,
                 CommitMode.MERGE_BY_KEY if touched else CommitMode.APPEND,
@@ -164,6 +173,13 @@ class Tables:
                 snapshots += self._catalog.expire(definition.full_name, older_than=_EVERYTHING, keep_last=1)
         needed = self._catalog.referenced_files()
         files = freed = 0
+        current = WaitingLines(self._lake, self._catalog)
+        for ref in list(self._lake.list(Zone.QUARANTINE, "waiting/")):
+            if ref.key != current.key:
+                self._lake.delete(ref)
+                files += 1
+                freed += ref.size
+        current.show()
         for ref in list(self._lake.list(Zone.WAREHOUSE)):
             if ref.uri in needed or not (ref.uri in before or self._holds(ref, person)):
                 continue

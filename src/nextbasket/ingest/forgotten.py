@@ -7,8 +7,9 @@ holds the key, and can test an id; the hashes alone say nothing.
 import hmac
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from nextbasket.catalog.base import IngestedFile
 from nextbasket.ingest.content import State
 
 FORGOTTEN = "forgotten shopper"
@@ -26,6 +27,7 @@ class Forgotten:
         self._key = bytes.fromhex(stored.get("key", ""))
         self._shoppers: set[str] = set(stored.get("shoppers", ()))
         self._orders: set[str] = set(stored.get("orders", ()))
+        self._contents: dict[str, str] = dict(stored.get("contents", {}))
 
     def __bool__(self) -> bool:
         return bool(self._shoppers)
@@ -46,13 +48,35 @@ class Forgotten:
         if (shoppers, known) == (self._shoppers, self._orders):
             return
         self._shoppers, self._orders = shoppers, known
-        kept = {"key": self._key.hex(), "shoppers": sorted(shoppers), "orders": sorted(known)}
-        self._state.set_state(_STATE, json.dumps(kept))
+        self._save()
+
+    def add_content(self, former: str, now: str) -> None:
+        """Remember that a landed file was written again: the hashes of its content before and now."""
+        if self._contents.get(former) != now:
+            self._contents[former] = now
+            self._save()
+
+    def without_former(self, ledger: Sequence[IngestedFile]) -> list[IngestedFile]:
+        """Return a table's ledger, oldest first, without the files whose rewritten content is in it, too.
+
+        Landing no longer has them, though nothing that they brought is missing. A content that is delivered once
+        more, after that, counts.
+        """
+        last = {entry.sha256: place for place, entry in enumerate(ledger)}
+        return [
+            entry
+            for place, entry in enumerate(ledger)
+            if last.get(self._contents.get(entry.sha256, ""), -1) < place
+        ]
 
     def name(self, shopper: str) -> str:
         """Return a short name that stands for a shopper and does not say who it is."""
         self._key = self._key or secrets.token_bytes(32)
         return self._hash("name", shopper)[:16]
+
+    def _save(self) -> None:
+        kept = {"key": self._key.hex(), "shoppers": sorted(self._shoppers), "orders": sorted(self._orders)}
+        self._state.set_state(_STATE, json.dumps(kept | {"contents": self._contents}))
 
     def _hash(self, kind: str, text: str) -> str:
         return hmac.digest(self._key, f"{kind}\0{text}".encode(), "sha256").hex()

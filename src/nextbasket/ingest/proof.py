@@ -82,6 +82,11 @@ class Prover:
                 records += found.searched
                 if found.count:
                     left[name] = found.count
+        for ref in self._lake.list(Zone.QUARANTINE, "waiting/"):
+            files += 1
+            waiting = find(self._lake, ref, person.marks)
+            if waiting is not None and waiting.count:
+                left[f"quarantine/{ref.key}"] = waiting.count
         lines = QuarantinedLines(self._lake, marks)
         for ref in lines.files():
             files += 1
