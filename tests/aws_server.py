@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,22 @@ class AwsServer:
         store = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
         for name in names:
             store.put_object(bucket, name, b"")
+
+    @contextmanager
+    def counted(self) -> Iterator[list[str]]:
+        """Yield a list that fills with the method and path of each request made in the block."""
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+        requests: list[str] = []
+        answer = DomainDispatcherApplication.__call__
+
+        def noted(self: Any, environ: dict[str, Any], start_response: Any) -> Any:
+            requests.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+            return answer(self, environ, start_response)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DomainDispatcherApplication, "__call__", noted)
+            yield requests
 
 
 @contextmanager

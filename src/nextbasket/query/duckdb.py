@@ -6,10 +6,10 @@ settings are locked before the statement runs. Queries may run in several thread
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import ibis
@@ -31,7 +31,10 @@ from nextbasket.query.base import (
 from nextbasket.query.columns import same_columns
 from nextbasket.query.duckdb_files import select_files
 from nextbasket.query.duckdb_types import duckdb_type, literal, quoted
-from nextbasket.query.inputs import Prepared, local_path, prepare
+from nextbasket.query.inputs import Prepared, engine_path, is_s3, local_path, prepare
+
+if TYPE_CHECKING:
+    from nextbasket.query.s3_files import S3Files
 
 BATCH_ROWS = 65_536
 
@@ -53,11 +56,19 @@ class DuckDBEngine:
     """Runs queries in DuckDB.
 
     ``scratch`` is the folder larger-than-memory operators spill to; ``threads`` defaults to the machine's cores;
-    ``memory_limit`` is DuckDB's text, for example ``3GB``, for each query.
+    ``memory_limit`` is DuckDB's text, for example ``3GB``, for each query; ``s3`` returns how S3 is reached, None where
+    only files of this machine are.
     """
 
-    def __init__(self, scratch: Path, threads: int | None = None, memory_limit: str = "3GB") -> None:
+    def __init__(
+        self,
+        scratch: Path,
+        threads: int | None = None,
+        memory_limit: str = "3GB",
+        s3: "Callable[[], S3Files] | None" = None,
+    ) -> None:
         self._scratch = scratch
+        self._s3 = s3
         self._threads = threads
         self._memory_limit = memory_limit
         self._functions: dict[str, Function] = {}
@@ -118,24 +129,36 @@ class DuckDBEngine:
         ``format`` is ``parquet``, ``csv`` (with header) or ``json`` (an object a line).
         """
         limits = limits or Limits()
-        folder = local_path(destination)
-        if folder.is_dir() and any(folder.iterdir()):
-            raise QueryError(f"{folder} is not empty: a write needs a fresh folder.")
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self._fresh_folder(destination)
         prepared = prepare(query, inputs, parameters, self._functions)
         prepared.refuse_beyond(limits)
         with self._session(prepared, limits, folder) as session, _timed(session, limits):
             return session.copy(folder, schema, format, tuple(partition_by))
 
+    def _fresh_folder(self, destination: str) -> str:
+        if self._s3 is not None and is_s3(destination):
+            if self._s3().find(destination):
+                raise QueryError(f"{destination} is not empty: a write needs a fresh folder.")
+            return destination
+        folder = local_path(destination)
+        if folder.is_dir() and any(folder.iterdir()):
+            raise QueryError(f"{folder} is not empty: a write needs a fresh folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
+
     @contextmanager
     def _session(
-        self, prepared: Prepared, limits: Limits | None = None, folder: Path | None = None
+        self, prepared: Prepared, limits: Limits | None = None, folder: str | None = None
     ) -> Iterator["_Session"]:
         session = _Session(self, prepared, limits or Limits(), folder)
         try:
             yield session
         finally:
             session.close()
+
+    def s3(self) -> "S3Files | None":
+        """Return how S3 is reached at this moment, None where it is not."""
+        return self._s3() if self._s3 is not None else None
 
     def connect(self, limits: Limits) -> duckdb.DuckDBPyConnection:
         """Return a fresh DuckDB in memory with this engine's settings and functions, not yet locked."""
@@ -228,10 +251,15 @@ class DuckDBHandle:
 class _Session:
     """One query's own DuckDB: the planned files as views, everything else locked."""
 
-    def __init__(self, engine: DuckDBEngine, prepared: Prepared, limits: Limits, folder: Path | None = None) -> None:
+    def __init__(self, engine: DuckDBEngine, prepared: Prepared, limits: Limits, folder: str | None = None) -> None:
         self.prepared = prepared
         self.stopped: str | None = None
+        self._s3 = engine.s3()
+        place = engine_path if self._s3 is not None else local_path
+        self._paths = [str(place(file.uri)) for scan in prepared.scans.values() for file in scan.files]
         self._connection = engine.connect(limits)
+        if self._s3 is not None:
+            self._connection.register_filesystem(self._s3)
         try:
             with self._translated():
                 self._define_inputs(prepared)
@@ -255,14 +283,14 @@ class _Session:
         rows = self._connection.execute(f"DESCRIBE SELECT * FROM {call}").fetchall()  # noqa: S608 (quoted parts)
         return [str(row[0]) for row in rows]
 
-    def _lock_down(self, prepared: Prepared, folder: Path | None) -> None:
-        files = [literal(str(local_path(file.uri))) for scan in prepared.scans.values() for file in scan.files]
+    def _lock_down(self, prepared: Prepared, folder: str | None) -> None:
+        files = [literal(path) for path in self._paths]
         run = self._connection.execute
         if folder is not None:
-            files.append(literal(str(folder)))
+            files.append(literal(folder))
         run(f"SET allowed_paths = [{', '.join(sorted(set(files)))}]")
         if folder is not None:
-            run(f"SET allowed_directories = [{literal(str(folder) + '/')}]")
+            run(f"SET allowed_directories = [{literal(folder + '/')}]")
         if prepared.tree is not None:
             for macro in duckdb_rules.macros(prepared.tree):
                 run(macro)
@@ -313,9 +341,7 @@ class _Session:
             kind = duckdb.ExplainType.ANALYZE if analyze else duckdb.ExplainType.STANDARD
             return str(self._connection.sql(self._sql).explain(kind))
 
-    def copy(
-        self, folder: Path, schema: pa.Schema | None, format: str, partition_by: tuple[str, ...]
-    ) -> list[DataFile]:
+    def copy(self, folder: str, schema: pa.Schema | None, format: str, partition_by: tuple[str, ...]) -> list[DataFile]:
         """Write the result's files; returns those that hold rows."""
         target = schema if schema is not None else self.schema
         columns = same_columns(self.schema, target)
@@ -327,7 +353,7 @@ class _Session:
         in_order = self.prepared.ordered
         options = _copy_options(target, format, partition_by, in_order)
         wanted = f"SELECT {selected} FROM ({self._sql}) AS result({', '.join(inner)})"  # noqa: S608 (quoted above)
-        goal = str(folder) if "PARTITION_BY" in options or "FILE_SIZE" in options else str(folder / f"data_0.{format}")
+        goal = folder if "PARTITION_BY" in options or "FILE_SIZE" in options else f"{folder}/data_0.{format}"
         # Only Parquet files report what they hold; text formats are written as one file with one count.
         tell = "RETURN_STATS true" if format == "parquet" else "RETURN_FILES true"
         with self._translated():
@@ -337,13 +363,24 @@ class _Session:
         files = []
         if format != "parquet":
             count, written = rows[0]
-            rows = [(name, count, Path(name).stat().st_size) for name in written]
+            rows = [(name, count, self._size(name)) for name in written]
         for name, count, size, *_ in rows:
             if count:
                 files.append(DataFile(str(name), int(count), int(size)))
             else:
-                Path(name).unlink(missing_ok=True)
+                self._remove(name)
         return sorted(files, key=lambda file: file.uri)
+
+    def _size(self, name: str) -> int:
+        if self._s3 is not None and is_s3(name):
+            return self._s3.size_of(name)
+        return Path(name).stat().st_size
+
+    def _remove(self, name: str) -> None:
+        if self._s3 is not None and is_s3(name):
+            self._s3.rm_file(name)
+        else:
+            Path(name).unlink(missing_ok=True)
 
     def stop(self, reason: str) -> None:
         """Interrupt what runs; it then fails with ``reason``."""
