@@ -5,21 +5,23 @@ every function must stand in an allow-list, and a refused function is named toge
 an engine differs from Athena (integer division, ``date_add`` on a DATE, types of results) the statement is rewritten.
 """
 
-import difflib
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.parsers.trino import TrinoParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from nextbasket.errors import QueryError
-from nextbasket.query.functions import PORTABLE, REFUSED
+from nextbasket.query import jsonpaths, patterns, timeformats
+from nextbasket.query.functions import OWN, PORTABLE, REFUSED, arguments_fault, unknown
+from nextbasket.query.rewriting import rewritten
 
 # sqlglot warns through logging where it keeps a statement unparsed; such statements are refused by name here.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -32,8 +34,27 @@ INTEGER_TYPES = frozenset({exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT,
 _CATALOGS = ("awsdatacatalog",)
 
 
+_PARSED = frozenset({"CAST", "TRY_CAST", "EXTRACT", "LISTAGG", "POSITION", "SUBSTRING", "TRIM"})
+
+
 # Athena runs queries and CREATE TABLE AS on Trino; sqlglot's own "athena" adds Hive's rules for other statements.
-_READ = "trino"
+class Athena(Trino):
+    """Trino's dialect, with the functions that this project translates itself, and subscripts, left as written."""
+
+    INDEX_OFFSET = 0
+
+    class Parser(TrinoParser):
+        """Trino's parser, knowing fewer functions."""
+
+        FUNCTIONS: ClassVar[dict[str, Callable[..., exp.Expr]]] = {
+            name: build for name, build in TrinoParser.FUNCTIONS.items() if name.lower() not in OWN
+        }
+        FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
+            name: parse for name, parse in TrinoParser.FUNCTION_PARSERS.items() if name in _PARSED
+        }
+
+
+_READ = Athena
 
 
 class _Tokenizer(Trino.Tokenizer):
@@ -104,7 +125,31 @@ def parse(text: str) -> exp.Expr:
     trees = [tree for tree in trees if not isinstance(tree, exp.Semicolon)]
     if len(trees) != 1:
         raise QueryError(f"one statement at a time, please: {len(trees)} were given.")
-    return trees[0]
+    return rewritten(trees[0], _as_called)
+
+
+def _as_called(node: exp.Expr) -> exp.Expr:
+    """Return a call written with words between its arguments as the plain call it stands for."""
+    given: list[exp.Expr | None]
+    if isinstance(node, exp.Substring):
+        name, given = "substr", [node.this, node.args.get("start"), node.args.get("length")]
+    elif isinstance(node, exp.StrPosition):
+        name, given = "strpos", [node.this, node.args.get("substr")]
+    elif isinstance(node, exp.Trim):
+        side = {"LEADING": "ltrim", "TRAILING": "rtrim"}
+        name, given = side.get(str(node.args.get("position") or ""), "trim"), [node.this, node.expression or None]
+    elif isinstance(node, exp.Extract):
+        field = _FIELDS.get(node.this.name.lower())
+        if field is None:
+            return node
+        name, given = field, [node.expression]
+        if field not in OWN:
+            return exp.func(field, node.expression, dialect=Athena)
+    else:
+        return node
+    plain = exp.Anonymous(this=name, expressions=[argument for argument in given if argument is not None])
+    plain.meta.update(node.meta)
+    return plain
 
 
 def parse_query(text: str) -> exp.Expr:
@@ -134,24 +179,78 @@ def check(statement: Statement, functions: Collection[str] = ()) -> None:
     for node in tree.walk(prune=lambda inside: isinstance(inside, exp.Version)):
         if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
             name = node.this.name or node.this.key
-            raise statement.error(f"{name}(…) cannot stand in FROM: read tables by their name.", _offset(node.this))
+            raise statement.error(f"{name}(…) cannot stand in FROM: read tables by their name.", place(node.this))
         if isinstance(node, exp.Table) and node.catalog and node.catalog.lower() not in _CATALOGS:
-            raise statement.error(f"there is no catalog {node.catalog!r}: write database.table.", _offset(node))
+            raise statement.error(f"there is no catalog {node.catalog!r}: write database.table.", place(node))
         _refuse_divergent(statement, node)
         if isinstance(node, exp.Func) or type(node) in _SYNTAX:
             continue
-        raise statement.error(f"{_kind(node)} is not part of the portable dialect (docs/sql.md).", _offset(node))
+        raise statement.error(f"{_kind(node)} is not part of the portable dialect (docs/sql.md).", place(node))
     _check_functions(statement, set(functions))
 
 
 def _refuse_divergent(statement: Statement, node: exp.Expr) -> None:
     """Refuse what parses but does not mean the same everywhere."""
+    fault = _divergence(node)
+    if fault is not None:
+        raise statement.error(fault, place(node))
+
+
+def _divergence(node: exp.Expr) -> str | None:
     if isinstance(node, exp.Func) and node.key.startswith(("current", "localtime")):
-        raise statement.error(f"{node.key} differs at each run: give the time as a parameter (?).", _offset(node))
-    if isinstance(node, exp.DataType) and node.this in (exp.DType.VARCHAR, exp.DType.CHAR) and node.expressions:
-        raise statement.error("varchar(n) cuts texts only in Athena: use substr(x, 1, n) or plain varchar.")
-    if isinstance(node, exp.Unnest) and node.args.get("offset"):
-        raise statement.error("UNNEST … WITH ORDINALITY is not in the portable dialect: number rows by row_number().")
+        return f"{node.key} differs at each run: give the time as a parameter (?)."
+    if isinstance(node, exp.DataType):
+        if node.this in (exp.DType.VARCHAR, exp.DType.CHAR) and node.expressions:
+            return "varchar(n) cuts texts only in Athena: use substr(x, 1, n) or plain varchar."
+        if node.this not in _TYPES:
+            return f"the type {node.sql(dialect='trino').lower()} is not part of the portable dialect: {_TYPES_HINT}."
+    if isinstance(node, exp.Distinct) and node.args.get("on") is not None:
+        return "DISTINCT ON is not Athena's: use row_number() and a condition."
+    if isinstance(node, exp.All | exp.Any):
+        return f"{node.key.upper()} (SELECT …) is not read by every engine: use IN, EXISTS, max() or min()."
+    if isinstance(node, exp.WindowSpec) and str(node.args.get("kind")).upper() == "GROUPS":
+        return "a GROUPS frame is not read by every engine: use ROWS or RANGE."
+    if isinstance(node, exp.Unnest) and node.args.get("alias") is None:
+        return "UNNEST needs names for what it gives: UNNEST(…) AS t (column, …)."
+    if isinstance(node, exp.Extract):
+        return f"extract() has no field {node.this.name.lower()}: use {', '.join(_FIELDS)}."
+    if isinstance(node, exp.Try):
+        inside = next((part for part in node.this.walk() if not _may_be_tried(part)), None)
+        if inside is not None:
+            return f"try() takes arithmetic, casts and subscripts here, not {_kind(inside)}: put it outside of try()."
+    if isinstance(node, exp.Anonymous):
+        return arguments_fault(node.name.lower(), len(node.expressions)) or _text_fault(node)
+    return None
+
+
+def _may_be_tried(node: exp.Expr) -> bool:
+    return isinstance(node, _TRIED) or (isinstance(node, exp.Anonymous) and node.name.lower() in _TOTAL)
+
+
+def _text_fault(node: exp.Anonymous) -> str | None:
+    """Return what is wrong with a pattern, a format or a path, which must be known before the statement runs."""
+    name, given = node.name.lower(), node.expressions
+    written = [item.name if isinstance(item, exp.Literal) and item.is_string else None for item in given]
+    if name in ("date_parse", "date_format"):
+        if written[1] is None:
+            return f"{name}() needs its format written as a text, such as '%Y-%m-%d'."
+        return timeformats.fault(written[1], reading=name == "date_parse")
+    if name == "json_extract_scalar" and (written[1] is None or jsonpaths.parts(written[1]) is None):
+        return f"{name}() cannot use that path: {jsonpaths.HINT}."
+    if name.startswith("regexp_") and written[1] is not None:
+        fault = patterns.fault(written[1])
+        if fault is None and name.startswith("regexp_extract") and len(given) == 3 and given[2].is_int:
+            number = int(given[2].name)
+            if patterns.optional_group(written[1], number):
+                fault = f"group {number} may take no part in a match, which engines give as '' and Athena as NULL: "
+                fault += "write the ? inside of the group."
+        if fault is not None:
+            return fault
+    if name == "regexp_replace" and len(given) == 3:
+        if written[2] is None:
+            return "regexp_replace() needs its replacement written as a text."
+        return patterns.replacement_fault(written[2])
+    return None
 
 
 def _refuse_known(text: str, registered: set[str]) -> None:
@@ -175,17 +274,12 @@ def _check_functions(statement: Statement, registered: set[str]) -> None:
             continue
         _check_name(statement.text, name, registered, token.start)
     for node in statement.tree.find_all(exp.Anonymous):
-        _check_name(statement.text, node.name.lower(), registered, _offset(node))
+        _check_name(statement.text, node.name.lower(), registered, place(node))
 
 
 def _check_name(text: str, name: str, registered: set[str], offset: int | None) -> None:
-    if name in PORTABLE or name in registered:
-        return
-    if name in REFUSED:
-        raise error_at(text, f"{name}() is not in the portable dialect: {REFUSED[name]}.", offset)
-    near = difflib.get_close_matches(name, [*PORTABLE, *registered], n=1)
-    hint = f"did you mean {near[0]}()?" if near else "docs/sql.md lists the functions there are."
-    raise error_at(text, f"there is no function {name}() in the portable dialect: {hint}", offset)
+    if name not in PORTABLE and name not in registered:
+        raise error_at(text, unknown(name, registered), offset)
 
 
 def read_tables(tree: exp.Expr) -> Iterator[exp.Table]:
@@ -197,7 +291,7 @@ def read_tables(tree: exp.Expr) -> Iterator[exp.Table]:
 
 def table_name(table: exp.Table) -> TableName:
     """Return the name a table node stands for."""
-    return TableName(table.db.lower() or None, table.name.lower(), _offset(table))
+    return TableName(table.db.lower() or None, table.name.lower(), place(table))
 
 
 def _is_cte(table: exp.Table) -> bool:
@@ -232,10 +326,8 @@ def normalised(tree: exp.Expr) -> exp.Expr:
         if not identifier.quoted:
             identifier.set("this", identifier.this.lower())
         identifier.set("quoted", True)
-    for call in list(copy.find_all(exp.Anonymous)):
-        # Athena's other name of bool_and, which engines lack.
-        if call.name.lower() == "every":
-            call.replace(exp.LogicalAnd(this=call.expressions[0]))
+    for call in copy.find_all(exp.Anonymous):
+        call.set("this", call.name.lower())
     top = copy
     while isinstance(top, exp.Subquery):
         top = top.this
@@ -318,7 +410,8 @@ def _is_word(token: Token) -> bool:
     return bool(token.text) and (token.text[0].isalpha() or token.text[0] == "_")
 
 
-def _offset(node: exp.Expr) -> int | None:
+def place(node: exp.Expr) -> int | None:
+    """Return where a node stands in its statement's text, as an offset from 0; None where it is not known."""
     for found in (node, *node.find_all(exp.Identifier)):
         start = found.meta.get("start")
         if isinstance(start, int):
@@ -354,14 +447,14 @@ _BEFORE_PARENTHESIS = frozenset(
         "limit", "map", "not", "offset", "on", "or", "order", "ordinality", "outer", "over", "partition", "real",
         "recursive", "right", "rollup", "row", "select", "sets", "smallint", "some", "then", "time", "timestamp",
         "tinyint", "union", "unnest", "using", "values", "varchar", "varbinary", "when", "where", "window", "with",
-        "within", "case", "respect", "ignore", "nulls",
+        "within", "case", "respect", "ignore", "nulls", "interval",
     }
 )  # fmt: skip
 """Words that may stand in front of a parenthesis without being a function."""
 
 _SYNTAX: frozenset[type[exp.Expr]] = frozenset(
     {
-        exp.Add, exp.Alias, exp.All, exp.And, exp.Any, exp.Array, exp.AtTimeZone, exp.Between, exp.Boolean,
+        exp.Add, exp.Alias, exp.All, exp.And, exp.Any, exp.Array, exp.Between, exp.Boolean,
         exp.Bracket, exp.Column, exp.CTE, exp.Cube, exp.DataType, exp.DataTypeParam, exp.Distinct, exp.Div, exp.Dot,
         exp.DPipe, exp.EQ, exp.Escape, exp.Except, exp.Filter, exp.From, exp.Group, exp.GroupingSets, exp.GT, exp.GTE,
         exp.Having, exp.Identifier, exp.IgnoreNulls, exp.In, exp.Intersect, exp.Interval, exp.IntervalSpan, exp.Is,
@@ -369,7 +462,34 @@ _SYNTAX: frozenset[type[exp.Expr]] = frozenset(
         exp.Not, exp.Null, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Offset, exp.Fetch, exp.Or, exp.Order, exp.Ordered,
         exp.Paren, exp.Placeholder, exp.RespectNulls, exp.Rollup, exp.Select, exp.Star, exp.Sub, exp.Subquery,
         exp.Table, exp.TableAlias, exp.Tuple, exp.Union, exp.Unnest, exp.Values, exp.Var, exp.Where, exp.Window,
-        exp.Version, exp.WindowSpec, exp.With, exp.WithinGroup,
+        exp.Version, exp.WindowSpec, exp.With, exp.WithinGroup, exp.ColumnDef, exp.HexString, exp.Lateral,
+        exp.LimitOptions,
     }
 )  # fmt: skip
 """The syntax of the portable dialect; functions are judged by name."""
+
+_TYPES = frozenset(
+    {
+        exp.DType.BOOLEAN, *INTEGER_TYPES, exp.DType.FLOAT, exp.DType.DOUBLE, exp.DType.DECIMAL, exp.DType.VARCHAR,
+        exp.DType.VARBINARY, exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.ARRAY, exp.DType.MAP, exp.DType.STRUCT,
+    }
+)  # fmt: skip
+_TYPES_HINT = (
+    "use boolean, tinyint, smallint, integer, bigint, real, double, decimal, varchar, varbinary, date, timestamp, "
+    "array, map or row"
+)
+
+_FIELDS = {
+    **{name: name for name in ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "day_of_week")},
+    **{"dow": "day_of_week", "doy": "day_of_year", "yow": "year_of_week", "day_of_month": "day"},
+    **{"day_of_year": "day_of_year", "year_of_week": "year_of_week"},
+}
+"""The functions that extract(field FROM x) stands for."""
+
+_TRIED = (
+    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Paren, exp.Literal, exp.Null, exp.Boolean, exp.Column,
+    exp.Identifier, exp.Cast, exp.DataType, exp.DataTypeParam, exp.Bracket, exp.Array, exp.Lower, exp.Upper, exp.Length,
+)  # fmt: skip
+"""What try() may hold: it gives NULL for NULL on every engine, or cannot fail."""
+
+_TOTAL = frozenset({"element_at", "ltrim", "replace", "rtrim", "strpos", "substr", "trim"})

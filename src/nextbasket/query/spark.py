@@ -26,7 +26,7 @@ from nextbasket.query.base import Capabilities, Function, Inputs, Limits, Query,
 from nextbasket.query.columns import same_columns
 from nextbasket.query.forms import FileGroup, groups
 from nextbasket.query.inputs import Prepared, encoding, local_path, prepare
-from nextbasket.query.spark_rules import arrow_type, spark_type
+from nextbasket.query.spark_types import arrow_type, spark_type
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

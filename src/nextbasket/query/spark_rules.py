@@ -1,21 +1,24 @@
-"""From Athena's dialect to Spark's, and types between Spark and Arrow."""
+"""From Athena's dialect to Spark's, and from Spark's errors to sentences about the person's own statement."""
 
 import re
 from collections.abc import Callable
 
 import ibis
 import ibis.expr.types as ir
-import pyarrow as pa
 import sqlglot
 from ibis.config import Config
 from sqlglot import exp
 
 from nextbasket.errors import QueryError
-from nextbasket.query import dialect, operands
+from nextbasket.query import dialect, operands, spark_calls
+from nextbasket.query.rewriting import aggregate, call, enclosed, expanded, number, outermost, rewritten
+from nextbasket.query.sentences import plain
+from nextbasket.query.signature import Form
+from nextbasket.query.spark_nested import array_agg, subscript, unnested
 
 _NARROW = (
     exp.DayOfMonth, exp.Day, exp.DayOfYear, exp.Extract, exp.Hour, exp.Length, exp.Minute, exp.Month, exp.Quarter,
-    exp.Second, exp.StrPosition, exp.Week, exp.WeekOfYear, exp.Year, exp.ArraySize,
+    exp.Second, exp.Week, exp.WeekOfYear, exp.Year,
 )  # fmt: skip
 """Functions that give an INT in Spark and a BIGINT in Athena."""
 
@@ -33,7 +36,7 @@ def to_spark(tree: exp.Expr, statement: dialect.Statement, view: Callable[[str],
     def rewrite(node: exp.Expr) -> exp.Expr:
         return _rewrite(node, statement)
 
-    return copy.transform(rewrite, copy=False).sql(dialect="spark")
+    return str(rewritten(copy, rewrite).sql(dialect="spark"))
 
 
 class _SparkOptions(Config):  # type: ignore[misc]  # Ibis ships no types
@@ -60,68 +63,293 @@ def expression_to_spark(expression: ir.Table, view: Callable[[str], str]) -> str
 
 
 def _rewrite(node: exp.Expr, statement: dialect.Statement) -> exp.Expr:
-    left, right = operands.kinds(node)
     if isinstance(node, exp.Div):
-        return _division(node, left, right, statement)
-    if isinstance(node, exp.Cast) and node.to.this in dialect.INTEGER_TYPES:
-        # Spark cuts digits off where Athena rounds.
-        if left in (operands.FLOATING, operands.DECIMAL):
-            node.set("this", exp.func("round", node.this))
-        return node
-    if isinstance(node, exp.DayOfWeekIso | exp.DayOfWeek):
-        monday_is_zero = exp.Anonymous(this="WEEKDAY", expressions=[node.this])
-        return exp.cast(exp.Add(this=monday_is_zero, expression=_number(1)), "bigint")
-    if isinstance(node, exp.DateAdd):
-        unit = exp.Var(this=(node.text("unit") or "day").upper())
-        moved = exp.Anonymous(this="TIMESTAMPADD", expressions=[unit, exp.cast(node.expression, "int"), node.this])
-        return exp.cast(moved, "date" if left == operands.DATE else "timestamp")
-    if isinstance(node, exp.DateDiff):
-        unit = exp.Var(this=(node.text("unit") or "day").upper())
-        return exp.cast(exp.Anonymous(this="TIMESTAMPDIFF", expressions=[unit, node.expression, node.this]), "bigint")
-    if isinstance(node, exp.DateTrunc | exp.TimestampTrunc) and left == operands.DATE:
-        return exp.cast(node, "date")
-    if isinstance(node, exp.Ceil | exp.Floor) and left == operands.FLOATING and not node.args.get("decimals"):
-        return exp.cast(node, "double")
-    if isinstance(node, exp.Greatest | exp.Least):
-        # Athena gives NULL as soon as one argument is NULL, Spark skips it.
-        nulls = [exp.Is(this=item.copy(), expression=exp.Null()) for item in (node.this, *node.expressions)]
-        return exp.Case(ifs=[exp.If(this=exp.or_(*nulls), true=exp.Null())], default=node)
+        return _division(node, statement)
+    if isinstance(node, exp.Bracket):
+        found = subscript(node)
+        if found is None:
+            raise statement.error(f"{_shown(node)} has a base whose type is not known before it runs: CAST it.")
+        return found
+    rule = _RULES.get(type(node))
+    if rule is not None:
+        return rule(node)
     if isinstance(node, _NARROW):
         return exp.cast(node, "bigint")
-    if isinstance(node, exp.Window) and isinstance(node.this, _NARROW_WINDOWS):
+    if isinstance(node, exp.Window | exp.Filter | exp.AggFunc | exp.Anonymous) and outermost(node):
+        return _outermost(node)
+    return node
+
+
+def _shown(node: exp.Expr) -> str:
+    return str(node.sql(dialect=dialect.Athena))
+
+
+def _outermost(node: exp.Expr) -> exp.Expr:
+    inside, condition, window = aggregate(node)
+    if isinstance(inside, exp.Anonymous):
+        return spark_calls.translated(node, inside, condition, window)
+    if isinstance(inside, exp.ArrayAgg):
+        return array_agg(inside, condition, window)
+    if isinstance(inside, exp.Avg | exp.Sum):
+        kind = operands.decimal(next(iter(operands.types(inside)), None))
+        if kind is not None:
+            # The mean of decimals has their digits in Athena, a sum has as many as there are.
+            precision = 38 if isinstance(inside, exp.Sum) else kind[0]
+            return exp.cast(node, f"decimal({precision}, {kind[1]})")
+    if window is not None and isinstance(inside, _NARROW_WINDOWS):
         return exp.cast(node, "bigint")
     return node
 
 
-def _division(node: exp.Div, left: str, right: str, statement: dialect.Statement) -> exp.Expr:
+# --- operators -------------------------------------------------------------------------------------------------------
+
+
+def _tried(node: exp.Expr) -> bool:
+    return node.find_ancestor(exp.Try) is not None
+
+
+def _try(node: exp.Expr) -> exp.Expr:
+    return enclosed(node.this)
+
+
+_TRIED = {"add": "try_add", "sub": "try_subtract", "mul": "try_multiply"}
+
+
+def _arithmetic(node: exp.Expr) -> exp.Expr:
+    left, right = operands.kinds(node)
+    numbers = {operands.INTEGER, operands.FLOATING, operands.DECIMAL, operands.UNKNOWN}
+    if _tried(node) and {left, right} <= numbers:
+        return call(_TRIED[node.key], node.this, node.expression)
+    return node
+
+
+def _division(node: exp.Div, statement: dialect.Statement) -> exp.Expr:
+    left, right = operands.kinds(node)
+    above, below = enclosed(node.this), enclosed(node.expression)
     if left == right == operands.INTEGER:
-        return exp.IntDiv(this=node.this, expression=node.expression)
+        result: exp.Expr = exp.Paren(this=exp.IntDiv(this=above, expression=below))
+        return _unless_zero(below, exp.Null(), result) if _tried(node) else result
     if operands.FLOATING in (left, right):
         # Athena gives infinity or NaN for a zero divisor, Spark an error.
         above, below = exp.cast(node.this, "double"), exp.cast(node.expression, "double")
-        zero = exp.EQ(this=below.copy(), expression=_number(0))
-        not_a_number = exp.Anonymous(this="ISNAN", expressions=[above.copy()])
-        signed = exp.Case(
-            ifs=[
-                exp.If(
-                    this=exp.or_(exp.EQ(this=above.copy(), expression=_number(0)), not_a_number), true=_double("NaN")
-                ),
-                exp.If(this=exp.GT(this=above.copy(), expression=_number(0)), true=_double("Infinity")),
-                exp.If(this=exp.LT(this=above.copy(), expression=_number(0)), true=_double("-Infinity")),
-            ]
-        )
-        return exp.Case(ifs=[exp.If(this=zero, true=signed)], default=exp.Div(this=above, expression=below))
+        return _unless_zero(below, _of_zero(above), exp.Div(this=above, expression=below))
     raise statement.error(
-        f"the types in {node.sql(dialect='trino')} are not known before it runs: CAST both sides for Spark."
+        f"the types in {_shown(node)} are not known before it runs: CAST both sides for Spark.", dialect.place(node)
     )
 
 
-def _number(value: int) -> exp.Expr:
-    return exp.Literal.number(value)
+def _modulo(node: exp.Expr) -> exp.Expr:
+    kinds = operands.kinds(node)
+    above, below = enclosed(node.this), enclosed(node.expression)
+    result = exp.Paren(this=exp.Mod(this=above, expression=below))
+    if operands.FLOATING in kinds:
+        nothing = exp.Case(ifs=[exp.If(this=exp.Not(this=_is_null(above)), true=_double("NaN"))])
+        return _unless_zero(below, nothing, result)
+    return _unless_zero(below, exp.Null(), result) if _tried(node) else result
+
+
+def _unless_zero(below: exp.Expr, then: exp.Expr, result: exp.Expr) -> exp.Expr:
+    zero = exp.EQ(this=below.copy(), expression=number(0))
+    return exp.Case(ifs=[exp.If(this=zero, true=then)], default=result)
+
+
+def _of_zero(above: exp.Expr) -> exp.Expr:
+    not_a_number = call("isnan", above.copy())
+    zero = number(0)
+    return exp.Case(
+        ifs=[
+            exp.If(this=exp.or_(exp.EQ(this=above.copy(), expression=zero.copy()), not_a_number), true=_double("NaN")),
+            exp.If(this=exp.GT(this=above.copy(), expression=zero.copy()), true=_double("Infinity")),
+            exp.If(this=exp.LT(this=above.copy(), expression=zero.copy()), true=_double("-Infinity")),
+        ]
+    )
 
 
 def _double(text: str) -> exp.Expr:
     return exp.cast(exp.Literal.string(text), "double")
+
+
+def _is_null(node: exp.Expr) -> exp.Expr:
+    return exp.Is(this=node.copy(), expression=exp.Null())
+
+
+_GUARDS = {
+    **dict.fromkeys(dialect.INTEGER_TYPES, r"^\s*[+-]?[0-9]+\s*$"),
+    exp.DType.DATE: r"^\s*[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2}\s*$",
+    exp.DType.BOOLEAN: r"^(?i)(t|f|true|false|0|1)$",
+}
+_GUARD = Form("guard(text, pattern)", spark="CASE WHEN text RLIKE pattern THEN text ELSE concat('\"', text, '\"') END")
+
+
+def _cast(node: exp.Expr) -> exp.Expr:
+    assert isinstance(node, exp.Cast)  # noqa: S101 (by the table of rules)
+    left, _ = operands.kinds(node)
+    wanted = node.to.this
+    if left in (operands.FLOATING, operands.DECIMAL) and wanted in dialect.INTEGER_TYPES:
+        # Spark cuts digits off where Athena rounds.
+        node.set("this", exp.func("round", node.this))
+    plain = isinstance(node.this, exp.Literal) and re.fullmatch(r"\d{4}-\d\d-\d\d", node.this.name) is not None
+    if left == operands.TEXT and wanted in _GUARDS and not plain:
+        # Spark reads '2024' as a date and 'yes' as true.
+        pattern = exp.Literal.string(_GUARDS[wanted])
+        node.set("this", expanded(_GUARD, _GUARD.spark, [node.this, pattern], "spark"))
+    if wanted is exp.DType.TIMESTAMP:
+        node.set("to", exp.DataType.build("timestamp"))
+    if _tried(node) and not isinstance(node, exp.TryCast):
+        return exp.TryCast(this=node.this, to=node.to, safe=True)
+    return node
+
+
+def _like(node: exp.Expr) -> exp.Expr:
+    # A backslash escapes in Spark even where no ESCAPE is given.
+    pattern = node.expression
+    if isinstance(node.parent, exp.Escape):
+        return node
+    if isinstance(pattern, exp.Literal):
+        if "\\" in pattern.name:
+            node.set("expression", exp.Literal.string(pattern.name.replace("\\", "\\\\")))
+        return node
+    doubled = call("replace", pattern, exp.Literal.string("\\"), exp.Literal.string("\\\\"))
+    node.set("expression", doubled)
+    return node
+
+
+# --- dates -----------------------------------------------------------------------------------------------------------
+
+
+def _day_of_week(node: exp.Expr) -> exp.Expr:
+    return exp.cast(exp.Add(this=call("weekday", node.this), expression=number(1)), "bigint")
+
+
+def _date_add(node: exp.Expr) -> exp.Expr:
+    left, _ = operands.kinds(node)
+    unit = exp.Var(this=(node.text("unit") or "day").upper())
+    moved = call("timestampadd", unit, exp.cast(node.expression, "int"), node.this)
+    return exp.cast(moved, "date" if left == operands.DATE else "timestamp")
+
+
+_WHOLE = "((year({b}) - year({a})) * 12 + month({b}) - month({a}))"
+_MONTHS = f"({_WHOLE} - CASE WHEN timestampadd(MONTH, {_WHOLE}, {{a}}) > {{b}} THEN 1 ELSE 0 END)"
+# A month is over on its last day where it has no such day: from January 31st to February 28th is one month.
+_MONTH_DIFF = Form(
+    "month_diff(start, stop)",
+    spark=f"CASE WHEN start <= stop THEN {_MONTHS.format(a='start', b='stop')} "
+    f"ELSE -{_MONTHS.format(a='stop', b='start')} END",
+)
+
+
+def _date_diff(node: exp.Expr) -> exp.Expr:
+    unit = (node.text("unit") or "day").upper()
+    months = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}.get(unit)
+    if months is None:
+        return exp.cast(call("timestampdiff", exp.Var(this=unit), node.expression, node.this), "bigint")
+    between = expanded(_MONTH_DIFF, _MONTH_DIFF.spark, [node.expression, node.this], "spark")
+    if months > 1:
+        between = exp.IntDiv(this=enclosed(between), expression=number(months))
+    return exp.cast(between, "bigint")
+
+
+def _date_trunc(node: exp.Expr) -> exp.Expr:
+    return exp.cast(node, "date") if operands.kinds(node)[0] == operands.DATE else node
+
+
+# --- functions that sqlglot knows ------------------------------------------------------------------------------------
+
+# Spark rounds what a double looks like, Athena what it is: round(0.285e0, 2) is 0.28.
+_ROUND = Form(
+    "round(x, digits)", spark="round(CAST(x AS DOUBLE) * power(10, digits)) / power(CAST(10 AS DOUBLE), digits)"
+)
+
+
+def _round(node: exp.Expr) -> exp.Expr:
+    digits = node.args.get("decimals")
+    if operands.kinds(node)[0] != operands.FLOATING or digits is None:
+        return node
+    return expanded(_ROUND, _ROUND.spark, [node.this, digits], "spark")
+
+
+def _ceil_floor(node: exp.Expr) -> exp.Expr:
+    floating = operands.kinds(node)[0] == operands.FLOATING and not node.args.get("decimals")
+    return exp.cast(node, "double") if floating else node
+
+
+def _greatest_least(node: exp.Expr) -> exp.Expr:
+    # Athena gives NULL as soon as one argument is NULL, Spark skips it.
+    nulls = [_is_null(item) for item in (node.this, *node.expressions)]
+    return exp.Case(ifs=[exp.If(this=exp.or_(*nulls), true=exp.Null())], default=node)
+
+
+def _if(node: exp.Expr) -> exp.Expr:
+    # Spark's if() wants three arguments.
+    if isinstance(node.parent, exp.Case) or node.args.get("false") is not None:
+        return node
+    return exp.Case(ifs=[exp.If(this=node.this, true=node.args["true"])])
+
+
+def _in(node: exp.Expr) -> exp.Expr:
+    # Spark compares the fields' names, too, where rows stand in a list.
+    rows = node.expressions
+    if not isinstance(node.this, exp.Tuple) or not rows or not all(isinstance(row, exp.Tuple) for row in rows):
+        return node
+    equal = [
+        exp.and_(
+            *(
+                exp.EQ(this=enclosed(one.copy()), expression=enclosed(other))
+                for one, other in zip(node.this.expressions, row.expressions, strict=True)
+            )
+        )
+        for row in rows
+    ]
+    return exp.Paren(this=exp.or_(*equal))
+
+
+def _grouping(node: exp.Expr) -> exp.Expr:
+    columns = node.expressions
+    bits: exp.Expr | None = None
+    for place, column in enumerate(reversed(columns)):
+        bit = exp.Mul(this=exp.cast(call("grouping", column), "bigint"), expression=number(2**place))
+        bits = bit if bits is None else exp.Add(this=bits, expression=bit)
+    return exp.Paren(this=bits)
+
+
+def _row(node: exp.Expr) -> exp.Expr:
+    if isinstance(node.parent, exp.Cast):
+        return call("struct", *node.expressions)
+    named: list[exp.Expr] = []
+    for place, value in enumerate(node.expressions):
+        named += [exp.Literal.string(f"field{place}"), value]
+    return call("named_struct", *named)
+
+
+_RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
+    exp.Add: _arithmetic,
+    exp.Sub: _arithmetic,
+    exp.Mul: _arithmetic,
+    exp.Mod: _modulo,
+    exp.Try: _try,
+    exp.Cast: _cast,
+    exp.TryCast: _cast,
+    exp.Like: _like,
+    exp.DayOfWeek: _day_of_week,
+    exp.DayOfWeekIso: _day_of_week,
+    exp.DateAdd: _date_add,
+    exp.DateDiff: _date_diff,
+    exp.DateTrunc: _date_trunc,
+    exp.TimestampTrunc: _date_trunc,
+    exp.Round: _round,
+    exp.Ceil: _ceil_floor,
+    exp.Floor: _ceil_floor,
+    exp.Greatest: _greatest_least,
+    exp.Least: _greatest_least,
+    exp.Grouping: _grouping,
+    exp.If: _if,
+    exp.In: _in,
+    exp.Struct: _row,
+    exp.Unnest: unnested,
+}
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
 
 
 def translate(error: Exception, statement: dialect.Statement | None) -> QueryError:
@@ -138,68 +366,8 @@ def translate(error: Exception, statement: dialect.Statement | None) -> QueryErr
         offset = dialect.identifier_offset(statement.text, named[1].rpartition(".")[2])
     if condition and condition[1].startswith("UNRESOLVED_COLUMN") and named:
         return _at(statement, f"there is no column {named[1]} in the tables read.", offset)
-    sentence = head[:1].lower() + head[1:]
-    return _at(statement, sentence if sentence.endswith((".", "!", "?")) else sentence + ".", offset)
+    return _at(statement, plain(head), offset)
 
 
 def _at(statement: dialect.Statement | None, message: str, offset: int | None) -> QueryError:
     return QueryError(message) if statement is None else statement.error(message, offset)
-
-
-_TO_SPARK: dict[pa.DataType, str] = {
-    pa.bool_(): "BOOLEAN",
-    pa.int8(): "TINYINT",
-    pa.int16(): "SMALLINT",
-    pa.int32(): "INT",
-    pa.int64(): "BIGINT",
-    pa.float32(): "FLOAT",
-    pa.float64(): "DOUBLE",
-    pa.string(): "STRING",
-    pa.large_string(): "STRING",
-    pa.binary(): "BINARY",
-    pa.date32(): "DATE",
-}
-_FROM_SPARK: dict[str, pa.DataType] = {
-    "boolean": pa.bool_(),
-    "tinyint": pa.int8(),
-    "smallint": pa.int16(),
-    "int": pa.int32(),
-    "bigint": pa.int64(),
-    "float": pa.float32(),
-    "double": pa.float64(),
-    "string": pa.string(),
-    "binary": pa.binary(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us"),
-    "timestamp_ntz": pa.timestamp("us"),
-    # A bare NULL has no type of its own: Athena writes such a column as text.
-    "void": pa.string(),
-}
-
-
-def spark_type(arrow: pa.DataType) -> str:
-    """Return Spark's type text of an Arrow type; raises QueryError for one that Spark does not have."""
-    if arrow in _TO_SPARK:
-        return _TO_SPARK[arrow]
-    if pa.types.is_timestamp(arrow):
-        return "TIMESTAMP"
-    if pa.types.is_decimal(arrow):
-        return f"DECIMAL({arrow.precision},{arrow.scale})"
-    if pa.types.is_list(arrow) or pa.types.is_large_list(arrow):
-        return f"ARRAY<{spark_type(arrow.value_type)}>"
-    if pa.types.is_map(arrow):
-        return f"MAP<{spark_type(arrow.key_type)},{spark_type(arrow.item_type)}>"
-    if pa.types.is_struct(arrow):
-        return f"STRUCT<{','.join(f'`{field.name}`:{spark_type(field.type)}' for field in arrow)}>"
-    raise QueryError(f"Spark has no type for Arrow's {arrow}.")
-
-
-def arrow_type(text: str) -> pa.DataType:
-    """Return the Arrow type of Spark's ``simpleString``; raises QueryError for one without."""
-    if text in _FROM_SPARK:
-        return _FROM_SPARK[text]
-    if decimal := re.fullmatch(r"decimal\((\d+),(\d+)\)", text):
-        return pa.decimal128(int(decimal[1]), int(decimal[2]))
-    if text.startswith("array<") and text.endswith(">"):
-        return pa.list_(pa.field("element", arrow_type(text[6:-1])))
-    raise QueryError(f"Spark's type {text} cannot leave the engine: CAST it to a plain type.")
