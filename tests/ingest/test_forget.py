@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pyarrow.parquet as pq
 import pytest
 
@@ -177,6 +178,15 @@ def test_nothing_in_the_home_says_who_was_forgotten(home: Any, shop: dict[str, s
         if path.is_file() and not path.name.startswith("catalog.db"):
             assert b"anna" not in path.read_bytes(), path
     assert "anna" not in (home.catalog.state("forgotten") or "")
+    bounds = [
+        bound["value"]
+        for path in home.path.rglob("*-m*.avro")
+        for entry in fastavro.reader(io.BytesIO(path.read_bytes()))
+        for side in ("lower_bounds", "upper_bounds")
+        for bound in entry["data_file"][side]
+    ]
+    assert b"8" in bounds
+    assert b"anna-77" not in bounds
     log = [json.loads(line) for line in (home.path / LOG).read_text().splitlines()]
     assert [(line["rows"], line["left"]) for line in log] == [(sum(report.tables.values()), 0)]
     assert "anna" not in json.dumps(report.as_json())

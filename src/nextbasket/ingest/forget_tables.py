@@ -86,27 +86,37 @@ class Tables:
             scan = self._catalog.scan(name)
             counts = {file.uri: self._count(file, person) for file in scan.files}
             touched = [file for file in scan.files if counts[file.uri]]
-            if not touched and not entries and waiting is None:
-                continue
-            files = self._kept(definition, scan, touched, counts, person, run_id) if touched else []
-            summary = self._summary(name, entries, versions)
-            if waiting is not None:
-                summary[WAITING] = waiting
-            snapshot = self._catalog.commit(
-                name,
-                CommitMode.MERGE_BY_KEY if touched else CommitMode.APPEND,
-                files,
-                run_id=run_id,
-                expected_snapshot=scan.snapshot_id,
-                check_expected=True,
-                replaces=[file.uri for file in touched],
-                summary=summary,
-            )
-            if scan.snapshot_id is not None:
-                versions[scan.snapshot_id] = snapshot.id
+            version = scan.snapshot_id
+            if touched or entries or waiting is not None:
+                files = self._kept(definition, scan, touched, counts, person, run_id) if touched else []
+                summary = self._summary(name, entries, versions)
+                if waiting is not None:
+                    summary[WAITING] = waiting
+                version = self._catalog.commit(
+                    name,
+                    CommitMode.MERGE_BY_KEY if touched else CommitMode.APPEND,
+                    files,
+                    run_id=run_id,
+                    expected_snapshot=scan.snapshot_id,
+                    check_expected=True,
+                    replaces=[file.uri for file in touched],
+                    summary=summary,
+                ).id
+            if self._remembers_files(name):
+                # A version lists the files that it removed, each with its least and greatest values, ids among them.
+                # The version after it does not.
+                version = self._catalog.commit(
+                    name, CommitMode.APPEND, [], run_id=f"{run_id}-after", summary=self._summary(name, (), versions)
+                ).id
+            if scan.snapshot_id is not None and version is not None:
+                versions[scan.snapshot_id] = version
             if touched:
                 removed[name] = sum(counts.values())
         return removed
+
+    def _remembers_files(self, name: str) -> bool:
+        snapshots = self._catalog.snapshots(name)
+        return bool(snapshots) and "deleted-data-files" in snapshots[-1].summary
 
     def _count(self, file: DataFile, person: Person) -> int:
         found = find(self._lake, ref_of(self._lake, file.uri), person.marks)
