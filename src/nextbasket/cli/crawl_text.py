@@ -9,13 +9,12 @@ def crawl_text(found: Mapping[str, Any]) -> str:
     tables = found["tables"]
     changed = [table for table in tables if table["changed"]]
     files = sum(table["files"] for table in tables)
-    lines = [
-        f"{len(tables)} tables, {files:,} files, {found['files_read']:,} of them read, {len(changed)} tables changed"
-    ]
+    counts = (_many(len(tables), "table"), _many(files, "file"), f"{found['files_read']:,} of them read")
+    lines = [", ".join((*counts, f"{_many(len(changed), 'table')} changed"))]
     for table in tables:
         if not table["changed"] and not table["notes"]:
             continue
-        lines.append(f"{table['table']}  {table['files']:,} files{_state(table)}")
+        lines.append(f"{table['table']}  {_many(table['files'], 'file')}{_state(table)}")
         lines += [f"  {line}" for line in table["differences"]]
         lines += [f"  note: {note}" for note in table["notes"]]
     lines += [f"{gone['table']}  its files are gone: {gone['action']}" for gone in found["gone"]]
@@ -30,6 +29,10 @@ def history_text(history: Sequence[Mapping[str, Any]]) -> str:
         lines.append(f"{change['at']}{'' if change['applied'] else '  noted only (policy LOG)'}")
         lines += [f"  {line}" for line in change["differences"]]
     return "\n".join(lines)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _state(table: Mapping[str, Any]) -> str:
