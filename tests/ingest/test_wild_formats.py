@@ -12,9 +12,10 @@ import pyarrow.orc as pa_orc
 import pyarrow.parquet as pq
 import pytest
 
-from nextbasket.errors import InputError, MissingExtraError
+from nextbasket.errors import InputError, MissingExtraError, QueryError
 from nextbasket.ingest import typed_files, workbook
 from nextbasket.lake.base import Zone
+from nextbasket.query.base import Limits
 
 TABLE = pa.table(
     {
@@ -231,6 +232,14 @@ def test_a_file_that_an_engine_would_read_otherwise_is_not_read_in_place(home: A
     (home.path / "landing/things/a.csv").write_text("id,n\n1,1.7\n")
     with pytest.raises(InputError, match=r"line 2: '1\.7' is no bigint, the type of column n"):
         home.rows("SELECT * FROM landing.things")
+
+
+def test_making_a_file_readable_counts_as_time_of_the_query(home: Any) -> None:
+    home.land(home.source({"things/a.csv": "id,n\n1,0.5\n"}))
+    home.crawl()
+    with pytest.raises(QueryError, match="the query ran longer than its limit of 0 seconds and was stopped"):
+        home.workgroup.table("SELECT * FROM landing.things", limits=Limits(seconds=0))
+    assert list(home.lake.list(Zone.CACHE)) == []
 
 
 def test_many_columns_are_read(home: Any) -> None:

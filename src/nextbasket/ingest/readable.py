@@ -8,7 +8,7 @@ its content and by how it was read. The cache may be lost without harm.
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, BinaryIO, cast
@@ -48,6 +48,10 @@ class _Known:
     cached: tuple[str, int] | None = None
 
 
+def _go_on() -> None:
+    pass
+
+
 class ReadableFiles:
     """Gives scans of tables in place whose files any engine reads alike; ``state`` remembers what was found."""
 
@@ -60,16 +64,17 @@ class ReadableFiles:
         formats = {scan.format, *(form.format for form in scan.forms.values())}
         return scan.table.startswith(f"{DATABASE}.") and bool(scan.files) and formats != {"parquet"}
 
-    def scan(self, scan: Scan) -> Scan:
+    def scan(self, scan: Scan, checkpoint: Callable[[], None] = _go_on) -> Scan:
         """Return the scan with every file that is not read in place replaced by its Parquet.
 
-        Raises InputError for a file that cannot be read as its table's rows, with its line where that is known.
+        ``checkpoint`` is called for each file and each megabyte, and raises when it is time to stop. Raises InputError
+        for a file that cannot be read as its table's rows, with its line where that is known.
         """
         own = FileForm(scan.format, _own_columns(scan), scan.parameters)
         forms = {file.uri: scan.forms.get(file.uri, own) for file in scan.files}
         folder = self._lake.locate(scan.files[0].uri)[1].partition("/")[0]
         refs = {ref.uri: ref for ref in self._lake.list(Zone.LANDING, f"{folder}/")}
-        return _Reading(self._lake, self._state, scan, forms, refs).scan()
+        return _Reading(self._lake, self._state, scan, forms, refs, checkpoint).scan()
 
     def forget(self) -> None:
         """Delete all that was kept; it is made again when it is asked for."""
@@ -81,7 +86,13 @@ class _Reading:
     """One scan being made readable."""
 
     def __init__(
-        self, lake: Lake, state: State, scan: Scan, forms: Mapping[str, FileForm], refs: Mapping[str, FileRef]
+        self,
+        lake: Lake,
+        state: State,
+        scan: Scan,
+        forms: Mapping[str, FileForm],
+        refs: Mapping[str, FileRef],
+        checkpoint: Callable[[], None],
     ) -> None:
         self._lake = lake
         self._state = state
@@ -93,6 +104,7 @@ class _Reading:
         self._schema = pa.schema([field for field in scan.schema if field.name in columns]).remove_metadata()
         self._table = scan.table
         self._there = {ref.key: ref for ref in lake.list(Zone.CACHE, f"{self._table}/")}
+        self._checkpoint = checkpoint
         self._newest: FileRef | None = None
         self._shapes: dict[str, TextShape] = {}
 
@@ -112,6 +124,7 @@ class _Reading:
             if not self._converts(file.uri):
                 files.append(file)
                 continue
+            self._checkpoint()
             ref = self._refs[file.uri]
             found = after[ref.key] = self._found(ref, after[ref.key], orders)
             if found.cached is None:
@@ -196,6 +209,7 @@ class _Reading:
                 rows = 0
                 shape = self._shape(ref, form) if form.format in TEXT_FORMS else None
                 for table in typed_rows(self._lake, ref, form, self._schema, orders, shape):
+                    self._checkpoint()
                     pending.append(table)
                     rows += table.num_rows
                     if rows >= _GROUP_ROWS or rows * len(self._schema) >= _GROUP_CELLS:

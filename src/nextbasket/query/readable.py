@@ -1,5 +1,6 @@
 """An engine that reads tables in place only after they were made readable: so all engines read the same rows."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -7,6 +8,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from nextbasket.catalog.base import DataFile, Scan
+from nextbasket.errors import QueryError
 from nextbasket.query.base import Capabilities, Function, Inputs, Limits, Query, QueryEngine, QueryHandle
 from nextbasket.query.inputs import prepare
 from nextbasket.query.references import ViewScan
@@ -19,8 +21,11 @@ class ReadableFiles(Protocol):
         """Say whether the scan is of a table whose files may have to be read by someone else than an engine."""
         ...
 
-    def scan(self, scan: Scan) -> Scan:
-        """Return the scan with files that every engine reads alike; raises InputError for what cannot be read."""
+    def scan(self, scan: Scan, checkpoint: Callable[[], None]) -> Scan:
+        """Return the scan with files that every engine reads alike; raises InputError for what cannot be read.
+
+        ``checkpoint`` is called again and again and raises when it is time to stop.
+        """
         ...
 
 
@@ -49,7 +54,8 @@ class ReadableEngine:
         self, query: Query, inputs: Inputs, parameters: Sequence[Any] = (), limits: Limits | None = None
     ) -> QueryHandle:
         """Start a SELECT."""
-        return self._engine.start(query, self._readable(query, inputs, parameters), parameters, limits)
+        inputs, limits = self._readable(query, inputs, parameters, limits)
+        return self._engine.start(query, inputs, parameters, limits)
 
     def explain(
         self,
@@ -61,7 +67,7 @@ class ReadableEngine:
         limits: Limits | None = None,
     ) -> str:
         """Return the engine's plan."""
-        inputs = self._readable(query, inputs, parameters)
+        inputs, limits = self._readable(query, inputs, parameters, limits)
         return self._engine.explain(query, inputs, parameters, analyze=analyze, limits=limits)
 
     def write(
@@ -77,9 +83,10 @@ class ReadableEngine:
         limits: Limits | None = None,
     ) -> list[DataFile]:
         """Write the result as files."""
+        inputs, limits = self._readable(query, inputs, parameters, limits)
         return self._engine.write(
             query,
-            self._readable(query, inputs, parameters),
+            inputs,
             destination,
             schema,
             parameters=parameters,
@@ -88,12 +95,27 @@ class ReadableEngine:
             limits=limits,
         )
 
-    def _readable(self, query: Query, inputs: Inputs, parameters: Sequence[Any]) -> Inputs:
+    def _readable(
+        self, query: Query, inputs: Inputs, parameters: Sequence[Any], limits: Limits | None
+    ) -> tuple[Inputs, Limits | None]:
+        """Return readable inputs, and the limits with the time that is left for the engine."""
         if any(scan.partitions for scan in inputs.values()):
             # Files that a filter on partition keys leaves out need not be made readable.
             needed = prepare(query, inputs, parameters, self._functions).scans
             inputs = {key: needed.get(key, scan) for key, scan in inputs.items()}
-        return self._each(inputs, self._files.scan)
+        began = time.monotonic()
+        allowed = limits.seconds if limits is not None else None
+
+        def checkpoint() -> None:
+            if allowed is not None and time.monotonic() - began > allowed:
+                raise QueryError(f"the query ran longer than its limit of {allowed:g} seconds and was stopped.")
+
+        readable = self._each(inputs, lambda scan: self._files.scan(scan, checkpoint))
+        if limits is None or allowed is None:
+            return readable, limits
+        return readable, replace(limits, seconds=max(allowed - spent, 1)) if (
+            spent := int(time.monotonic() - began)
+        ) else limits
 
     def _each(self, inputs: Inputs, change: Callable[[Scan], Scan]) -> Inputs:
         found: dict[str, Scan] = {}
