@@ -100,7 +100,7 @@ def test_the_history_tells_text_state_rows_and_errors(home: StatementHome) -> No
     with pytest.raises(QueryError):
         home.rows("SELECT nope\nFROM orders")
     home.workgroup.execute("SELECT * FROM orders").cancel()
-    home.run("CREATE TABLE mine.h AS SELECT 1 AS a")
+    home.run("CREATE TABLE mine.h AS SELECT order_id FROM orders WHERE order_id < 3")
     made, cancelled, failed, selected = home.workgroup.history()
     assert (selected.statement, selected.state, selected.rows) == (
         "SELECT * FROM orders WHERE order_id > 1",
@@ -115,7 +115,7 @@ def test_the_history_tells_text_state_rows_and_errors(home: StatementHome) -> No
     assert failed.error is not None
     assert failed.error.startswith("there is no column nope")
     assert cancelled.state is QueryState.CANCELLED
-    assert (made.state, made.rows) == (QueryState.SUCCEEDED, 1)
+    assert (made.state, made.rows, made.scanned_bytes) == (QueryState.SUCCEEDED, 2, selected.scanned_bytes)
     assert home.values(
         "SELECT query_id, state, statement FROM system.queries WHERE state = 'FAILED' AND rows IS NULL"
     ) == [(failed.query_id, "FAILED", "SELECT nope\nFROM orders")]

@@ -13,9 +13,9 @@ from nextbasket.query.lookup import VIEW, VIEW_STATEMENT
 class Listing:
     """The answer of a statement that has run: a finished handle over a small table."""
 
-    def __init__(self, table: pa.Table, seconds: float = 0.0, scanned_bytes: int = 0) -> None:
+    def __init__(self, table: pa.Table, used: Statistics | None = None) -> None:
         self._table = table
-        self._statistics = Statistics(seconds, table.num_rows, scanned_bytes)
+        self._statistics = used or Statistics(0.0, table.num_rows, 0)
 
     @property
     def state(self) -> QueryState:

@@ -85,7 +85,8 @@ class Changes:
         scan = self._catalog.scan(definition.full_name)
         keys = tuple(key.name for key in definition.partition_keys)
         target = _Target(definition.full_name, scan, tree.this.alias_or_name.lower(), keys)
-        others = self._others(statement, call)
+        others = call.reads(self._others(statement, call))
+        call.reads({target.name: scan})
         if isinstance(tree, exp.Delete):
             return self._delete(tree, target, others, statement.text, call)
         if isinstance(tree, exp.Update):

@@ -5,7 +5,7 @@ warehouse. Either appears whole or not at all, and a statement that was killed c
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,15 @@ class Call:
     parameters: Sequence[Any] = ()
     limits: Limits | None = None
     left: Callable[[], Limits] = Limits
+    files: dict[str, int] = field(default_factory=dict)
+
+    def reads(self, inputs: Inputs) -> Inputs:
+        """Note the files of the inputs as read, each once, and return the inputs."""
+        for scan in inputs.values():
+            self.files.update({file.uri: file.bytes for file in scan.files})
+            if isinstance(scan, ViewScan):
+                self.reads(scan.inputs)
+        return inputs
 
     def fail(self, message: str, table: dialect.TableName) -> QueryError:
         """Return an error that points at a table's name."""
@@ -73,7 +82,7 @@ class Making:
             raise self._exists_already(name, wanted.table, call)
         if not wanted.iceberg:
             self._places.prefix(wanted.external_location, call.query_id)
-        inputs = self._lookup.inputs(wanted.select, database=call.database)
+        inputs = call.reads(self._lookup.inputs(wanted.select, database=call.database))
         schema = self._engine.describe(wanted.select, inputs)
         refuse_repeated(call.sql, schema)
         keys = wanted.partitioned_by
@@ -239,7 +248,7 @@ class Making:
             raise call.fail(f"{name} is a view: insert into the table it reads.", wanted.table)
         self.check_change(definition, "INSERT", wanted.table, call)
         target = self._catalog.scan(name).schema
-        inputs = self._lookup.inputs(wanted.body, database=call.database)
+        inputs = call.reads(self._lookup.inputs(wanted.body, database=call.database))
         body = self._columns_for(wanted, target, inputs, call)
         keys = tuple(key.name for key in definition.partition_keys)
         folder = self._places.staging(call.query_id)
@@ -289,10 +298,10 @@ class Making:
                 "name the columns after the table, INSERT INTO table (columns)."
             )
         nulls = assignable.bare_nulls(wanted.body.tree, len(columns))
-        for column, field, null in zip(columns, given, nulls, strict=True):
-            kind = target.field(known[column]).type
-            if not null and not assignable.is_assignable(field.type, kind):
-                raise QueryError(assignable.wrong_type(column, field.type, kind))
+        for column, kind, null in zip(columns, given.types, nulls, strict=True):
+            wanted_kind = target.field(known[column]).type
+            if not null and not assignable.is_assignable(kind, wanted_kind):
+                raise QueryError(assignable.wrong_type(column, kind, wanted_kind))
         places = [f"value_{position}" for position in range(len(columns))]
         items: list[exp.Expr] = []
         for name in target.names:

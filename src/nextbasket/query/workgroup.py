@@ -26,7 +26,7 @@ from nextbasket.errors import HomeError, InputError, NextbasketError, NotFoundEr
 from nextbasket.lake.base import Lake, Zone
 from nextbasket.query import answers, dialect, kinds, statements
 from nextbasket.query.answers import Listing
-from nextbasket.query.base import Inputs, Limits, Query, QueryEngine, QueryHandle, QueryState
+from nextbasket.query.base import Inputs, Limits, Query, QueryEngine, QueryHandle, QueryState, Statistics
 from nextbasket.query.changes import Changes
 from nextbasket.query.formats import Format, write_text
 from nextbasket.query.history import PastQuery, QueryHistory, RecordedHandle
@@ -278,12 +278,12 @@ class Workgroup:
             return Listing(answers.one_column("Query Plan", plan.splitlines()))
         began = time.monotonic()
         if isinstance(statement, kinds.CreateTableAs):
-            return _written(making.create_table(statement, call), began)
+            return _written(making.create_table(statement, call), began, call)
         if isinstance(statement, kinds.Insert):
-            return _written(making.insert(statement, call), began)
+            return _written(making.insert(statement, call), began, call)
         if isinstance(statement, kinds.Change):
             changes = Changes(self._catalog, self._engine, self._lookup, self._places, making)
-            return _written(changes.run(statement, call), began)
+            return _written(changes.run(statement, call), began, call)
         if isinstance(statement, kinds.CreateView):
             making.create_view(statement, call)
             return Listing(answers.one_column("result", [f"the view {statement.table.key} is stored."]))
@@ -390,8 +390,9 @@ def save(handle: QueryHandle, path: Path, format: str) -> int:
     return rows
 
 
-def _written(rows: int, began: float) -> Listing:
-    return Listing(answers.changed_rows(rows), time.monotonic() - began)
+def _written(rows: int, began: float, call: Call) -> Listing:
+    used = Statistics(time.monotonic() - began, rows, sum(call.files.values()))
+    return Listing(answers.changed_rows(rows), used)
 
 
 def _wider(stored: Column, fresh: Column) -> Column:
