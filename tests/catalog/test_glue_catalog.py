@@ -1,5 +1,6 @@
 """What only the catalog in Glue does; what every catalog does is in tests/conformance. Run against moto only."""
 
+import base64
 import io
 import json
 from collections.abc import Callable, Mapping
@@ -203,6 +204,29 @@ def test_an_iceberg_table_is_one_that_athena_finds(shop: Shop) -> None:
     assert table["Parameters"]["table_type"] == "ICEBERG"
     assert table["Parameters"]["metadata_location"].startswith(f"s3://{shop.bucket}/warehouse/tables/shop/orders/")
     assert [(c["Name"], c["Type"]) for c in table["StorageDescriptor"]["Columns"]] == [("order_id", "bigint")]
+
+
+def test_a_view_is_one_that_athena_reads(shop: Shop) -> None:
+    columns = (Column("user_id", "int"), Column("tags", "array<string>"), Column("name", "string"))
+    statement = "SELECT user_id, tags, name FROM people"
+    shop.catalog.define(
+        TableDefinition(
+            "mine", "people_now", columns, "", "view", (), {"view.statement": statement, "view.database": "mine"}
+        )
+    )
+    table = shop.table("mine", "people_now")
+    assert (table["TableType"], table["Parameters"]["presto_view"]) == ("VIRTUAL_VIEW", "true")
+    encoded = table["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
+    assert json.loads(base64.b64decode(encoded)) == {
+        "originalSql": statement,
+        "catalog": "awsdatacatalog",
+        "schema": "mine",
+        "columns": [
+            {"name": "user_id", "type": "integer"},
+            {"name": "tags", "type": "array(varchar)"},
+            {"name": "name", "type": "varchar"},
+        ],
+    }
 
 
 def test_a_folder_has_a_slash_behind_it_and_a_file_none(shop: Shop) -> None:

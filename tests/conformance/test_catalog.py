@@ -636,3 +636,22 @@ def test_a_table_read_in_place_takes_no_commits_and_has_no_past(shop: Shop) -> N
         shop.catalog.define(replace(LANDING, format="iceberg"))
     with pytest.raises(NotFoundError, match=r"no table shop\.nothing"):
         shop.catalog.commit("shop.nothing", APPEND, [], run_id="r")
+
+
+def test_a_view_is_a_definition_without_files(shop: Shop) -> None:
+    view = TableDefinition(
+        "mine",
+        "busy",
+        (Column("user_id", "bigint"), Column("tags", "array<string>"), Column("share", "float")),
+        "",
+        "view",
+        parameters={"view.statement": "SELECT 1 AS user_id", "view.database": "shop"},
+    )
+    assert shop.catalog.define(view).created
+    assert shop.reopen().table("mine.busy") == view
+    assert shop.catalog.tables("mine") == [view]
+    changed = replace(view, parameters={**view.parameters, "view.statement": "SELECT 2 AS user_id"})
+    assert shop.catalog.define(changed).altered == ("parameters",)
+    assert shop.reopen().table("mine.busy") == changed
+    shop.catalog.drop("mine.busy")
+    assert shop.catalog.tables() == []

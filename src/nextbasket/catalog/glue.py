@@ -28,7 +28,7 @@ from nextbasket.catalog.base import (
 )
 from nextbasket.catalog.drift import check_definition, drift_of, evolution_of
 from nextbasket.catalog.glue_partitions import sync_partitions
-from nextbasket.catalog.glue_tables import from_glue, is_iceberg, properties_of, to_glue
+from nextbasket.catalog.glue_tables import from_glue, is_iceberg, place_of, properties_of, to_glue
 from nextbasket.catalog.iceberg import LostRaceError
 from nextbasket.catalog.in_place import scan_in_place
 from nextbasket.catalog.metadata import TableMetadata, read_metadata
@@ -341,7 +341,12 @@ class GlueCatalog:
             sync_partitions(self._access.glue, table, definition, scan_in_place(definition, self._lake))
 
     def _glue_location(self, definition: TableDefinition) -> str:
-        """Return the location with the slash that Athena wants behind a folder; a single file has none."""
+        """Return the location with the slash that Athena wants behind a folder; a single file has none.
+
+        A view has no place of its own and gets the lake's.
+        """
+        if not definition.location:
+            return self._lake.uri(Zone.WAREHOUSE)
         zone, key = self._lake.locate(definition.location)
         first = next(iter(self._lake.list(zone, key)), None)  # a key sorts before all that begin with it
         single = first is not None and first.key == key
@@ -413,7 +418,7 @@ class GlueCatalog:
     def _is_ours(self, table: Mapping[str, Any]) -> bool:
         """Say whether a table lies in this lake: others in the same Glue catalog are not ours to list, read or keep."""
         try:
-            self._lake.locate(self._place(table))
+            self._lake.locate(place_of(table))
         except NotFoundError:
             return False
         return True
@@ -428,15 +433,10 @@ class GlueCatalog:
         """Return the table; raises HomeError when it lies in another lake and so is another shop's."""
         if not self._is_ours(table):
             raise HomeError(
-                f"Glue's table {table['DatabaseName']}.{table['Name']} lies at {self._place(table) or 'no place'}, "
+                f"Glue's table {table['DatabaseName']}.{table['Name']} lies at {place_of(table) or 'no place'}, "
                 "outside this shop's lake; set another prefix under [catalog] in nextbasket.toml."
             )
         return table
-
-    def _place(self, table: Mapping[str, Any]) -> str:
-        if is_iceberg(table):
-            return str(table.get("Parameters", {}).get("metadata_location", ""))
-        return str(table.get("StorageDescriptor", {}).get("Location", ""))
 
     def _definition(self, table: Mapping[str, Any]) -> TableDefinition:
         if is_iceberg(table):

@@ -5,14 +5,23 @@ and under ``nextbasket.…`` where a name of ours could meet one of Glue's. Tabl
 are read as well: their parameters are shown as they stand.
 """
 
+import base64
+import json
 from collections.abc import Mapping
 from typing import Any
+
+from sqlglot import exp
 
 from nextbasket.catalog.base import Column, TableDefinition
 
 PROPERTY = "nextbasket.property."
 """Before the name of each property that was set on a table read in place."""
 
+LAKE = "nextbasket.lake"
+"""The parameter of a view that says whose it is: it has no files whose place would tell."""
+
+_VIEW = "view"
+_VIRTUAL = "VIRTUAL_VIEW"
 _ADDED = "nextbasket.added"
 _OWNER = "nextbasket"
 _TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
@@ -42,8 +51,13 @@ _FORMATS = {
 
 
 def to_glue(definition: TableDefinition, location: str, properties: Mapping[str, str]) -> dict[str, Any]:
-    """Return Glue's TableInput of a table read in place; ``location`` is the folder with its slash, or one file."""
+    """Return Glue's TableInput of a table read in place, or of a view.
+
+    ``location`` is the table's folder with its slash, or its one file; for a view it is the lake that it belongs to.
+    """
     given = dict(definition.parameters)
+    if definition.format == _VIEW:
+        return _view(definition, location, properties)
     added = {
         "classification": definition.format,
         "compressionType": given.get("compression", "none"),
@@ -75,7 +89,8 @@ def from_glue(table: Mapping[str, Any], database: str) -> TableDefinition:
     """Return the definition of a Glue table that is read in place, also of one that another program made."""
     parameters = dict(table.get("Parameters", {}))
     descriptor = table.get("StorageDescriptor", {})
-    format = parameters.get("classification") or _format_of(descriptor)
+    is_view = table.get("TableType") == _VIRTUAL
+    format = _VIEW if is_view else parameters.get("classification") or _format_of(descriptor)
     hidden = {_ADDED, *parameters.get(_ADDED, "").split(",")}
     return TableDefinition(
         database=database,
@@ -99,9 +114,50 @@ def properties_of(table: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def place_of(table: Mapping[str, Any]) -> str:
+    """Return the URI that says in which lake a table lies."""
+    parameters = table.get("Parameters", {})
+    if is_iceberg(table):
+        return str(parameters.get("metadata_location", ""))
+    return str(parameters.get(LAKE) or table.get("StorageDescriptor", {}).get("Location", ""))
+
+
 def is_iceberg(table: Mapping[str, Any]) -> bool:
     """Say whether a Glue table is an Iceberg table."""
     return str(table.get("Parameters", {}).get("table_type", "")).lower() == "iceberg"
+
+
+def _view(definition: TableDefinition, lake: str, properties: Mapping[str, str]) -> dict[str, Any]:
+    """Return a view as Athena keeps its own: the statement and the columns' types in Trino's words, as base64."""
+    given = dict(definition.parameters)
+    described = {
+        "originalSql": given.get("view.statement", ""),
+        "catalog": "awsdatacatalog",
+        "schema": given.get("view.database") or definition.database,
+        "columns": [{"name": column.name, "type": _trino_type(column.type)} for column in definition.columns],
+    }
+    encoded = base64.b64encode(json.dumps(described).encode()).decode()
+    added = {"presto_view": "true", "comment": "Presto View", LAKE: lake}
+    added = {name: value for name, value in added.items() if name not in given}
+    return {
+        "Name": definition.name,
+        "Owner": _OWNER,
+        "TableType": _VIRTUAL,
+        "ViewOriginalText": f"/* Presto View: {encoded} */",
+        "ViewExpandedText": "/* Presto View */",
+        "Parameters": {
+            **given,
+            **added,
+            _ADDED: ",".join(sorted(added)),
+            **{f"{PROPERTY}{name}": value for name, value in properties.items()},
+        },
+        "PartitionKeys": [],
+        "StorageDescriptor": {"Columns": [_glue_column(column) for column in definition.columns], "Location": ""},
+    }
+
+
+def _trino_type(type_text: str) -> str:
+    return exp.DataType.build(type_text, dialect="hive").sql(dialect="trino").lower()
 
 
 def _descriptor(definition: TableDefinition, location: str) -> dict[str, Any]:
