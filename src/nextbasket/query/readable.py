@@ -111,11 +111,10 @@ class ReadableEngine:
                 raise QueryError(f"the query ran longer than its limit of {allowed:g} seconds and was stopped.")
 
         readable = self._each(inputs, lambda scan: self._files.scan(scan, checkpoint))
-        if limits is None or allowed is None:
+        spent = int(time.monotonic() - began)
+        if limits is None or allowed is None or not spent:
             return readable, limits
-        return readable, replace(limits, seconds=max(allowed - spent, 1)) if (
-            spent := int(time.monotonic() - began)
-        ) else limits
+        return readable, replace(limits, seconds=max(allowed - spent, 1))
 
     def _each(self, inputs: Inputs, change: Callable[[Scan], Scan]) -> Inputs:
         found: dict[str, Scan] = {}
