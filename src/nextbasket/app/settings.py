@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from nextbasket.app.crawler_settings import CrawlerSettings
+from nextbasket.app.storage_settings import CatalogSettings, LakeSettings
 from nextbasket.errors import HomeError
 from nextbasket.model.definition import MODELS
 
@@ -63,6 +64,28 @@ class SampleSettings(_Part):
     shoppers: int = Field(default=5_000, ge=1, le=10_000_000, description="Shoppers to generate.")
 
 
+class QuerySettings(_Part):
+    """What a statement of a person may use, and what is kept of it; the pipeline's own queries are not limited."""
+
+    timeout_seconds: float | None = Field(
+        default=1800.0, gt=0, description="Longest time a statement may take; Athena's is 30 minutes."
+    )
+    memory_limit: str | None = Field(
+        default=None,
+        pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$",
+        description="Memory of one statement; engine.memory_limit when left out.",
+    )
+    scan_limit: str | None = Field(
+        default=None,
+        pattern=r"^\d+(\.\d+)?\s?(MB|GB|TB|MiB|GiB|TiB)$",
+        description="Most bytes of columns a statement may read; it is stopped before it runs.",
+    )
+    result_folder: str = Field(
+        default="queries", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="Folder in results/ of saved results."
+    )
+    history: int = Field(default=10_000, ge=1, description="How many of the newest statements are remembered.")
+
+
 class UpkeepSettings(_Part):
     """How long versions and files that nothing needs are kept; docs/upkeep.md."""
 
@@ -81,10 +104,13 @@ class Settings(_Part):
     seed: int = Field(
         default=1, ge=0, le=2**31 - 1, description="Seed of everything random: sample shop, split, training."
     )
+    lake: LakeSettings = LakeSettings()
+    catalog: CatalogSettings = CatalogSettings()
     crawler: CrawlerSettings = CrawlerSettings()
     engine: EngineSettings = EngineSettings()
     landing: LandingSettings = LandingSettings()
     model: ModelSettings = ModelSettings()
+    query: QuerySettings = QuerySettings()
     sample: SampleSettings = SampleSettings()
     upkeep: UpkeepSettings = UpkeepSettings()
 

@@ -5,16 +5,20 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pyarrow as pa
+from filelock import FileLock
+
 from nextbasket.app.home import prepare_home
 from nextbasket.app.settings import Settings, read_settings
-from nextbasket.catalog.base import TableDefinition
+from nextbasket.app.storage import Storage
+from nextbasket.catalog.base import Catalog, Scan, TableDefinition
+from nextbasket.catalog.database import CatalogDatabase
 from nextbasket.catalog.in_place import FORMS
-from nextbasket.catalog.local import LocalCatalog
 from nextbasket.catalog.upkeep import Policy, Upkeep
 from nextbasket.definitions.store import DefinitionKind, Definitions
 from nextbasket.errors import NotFoundError, UsageError
@@ -23,14 +27,24 @@ from nextbasket.ingest.crawl import Crawler
 from nextbasket.ingest.forget import Forgetter
 from nextbasket.ingest.land import Landing
 from nextbasket.ingest.load import Loader
-from nextbasket.lake.local import LocalLake
+from nextbasket.ingest.readable import ReadableFiles
+from nextbasket.lake.base import Lake
 from nextbasket.model.registry import Registry
 from nextbasket.model.split import Split
-from nextbasket.query.base import QueryEngine
+from nextbasket.pipeline.steps import PIPELINE
+from nextbasket.query.base import Limits, QueryEngine
 from nextbasket.query.duckdb import DuckDBEngine
+from nextbasket.query.history import QueryHistory
+from nextbasket.query.limits import bytes_of
+from nextbasket.query.lookup import VIEW
+from nextbasket.query.ownership import Ownership
+from nextbasket.query.readable import ReadableEngine
 from nextbasket.query.workgroup import Workgroup
 
-_OWN_FOLDERS = ("landing", "warehouse", "quarantine", "exchange", "models", "definitions", "scratch", "catalog.db")
+_OWN_FOLDERS = (
+    *("landing", "warehouse", "quarantine", "exchange", "models", "definitions"),
+    *("scratch", "cache", "locks", "catalog.db"),
+)
 
 
 def now() -> datetime:
@@ -77,14 +91,19 @@ class Shop:
         return self.home / "scratch"
 
     @cached_property
-    def lake(self) -> LocalLake:
-        """Zones and files."""
-        return LocalLake(self.home, now)
+    def storage(self) -> Storage:
+        """The lake and the catalog that the settings name."""
+        return Storage(self.home, self.settings, now)
 
-    @cached_property
-    def catalog(self) -> LocalCatalog:
+    @property
+    def lake(self) -> Lake:
+        """Zones and files."""
+        return self.storage.lake
+
+    @property
+    def catalog(self) -> Catalog:
         """Tables and commits."""
-        return LocalCatalog(self.home, self.lake, now)
+        return self.storage.catalog
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -94,12 +113,30 @@ class Shop:
     @cached_property
     def engine(self) -> QueryEngine:
         """The default query engine."""
-        return DuckDBEngine(self.scratch, self.threads, self.settings.engine.memory_limit)
+        engine = DuckDBEngine(self.scratch, self.threads, self.settings.engine.memory_limit, self.storage.s3_files)
+        return ReadableEngine(engine, self.readable_files)
+
+    @cached_property
+    def readable_files(self) -> ReadableFiles:
+        """What an engine might read otherwise, as Parquet in the home's cache."""
+        return ReadableFiles(self.lake, self.catalog)
 
     @cached_property
     def workgroup(self) -> Workgroup:
         """SQL on this home's tables."""
-        return Workgroup(self.catalog, self.engine, self.lake, clock=now, new_run_id=new_id)
+        settings = self.settings.query
+        return Workgroup(
+            self.catalog,
+            self.engine,
+            self.lake,
+            clock=now,
+            new_run_id=new_id,
+            limits=Limits(settings.timeout_seconds, bytes_of(settings.memory_limit), bytes_of(settings.scan_limit)),
+            ownership=Ownership(names=frozenset(name for step in PIPELINE for name in step.writes)),
+            history=QueryHistory(CatalogDatabase(self.home / "catalog.db"), now, settings.history),
+            locks=self.home / "locks",
+            result_folder=settings.result_folder,
+        )
 
     def workgroup_on(self, engine: str) -> Workgroup:
         """Return the workgroup on a named engine."""
@@ -108,13 +145,14 @@ class Shop:
         if engine == "spark":
             from nextbasket.query.spark import SparkEngine
 
-            return self.workgroup.with_engine(SparkEngine(self.scratch))
+            return self.workgroup.with_engine(ReadableEngine(SparkEngine(self.scratch), self.readable_files))
         raise UsageError(f"there is no engine '{engine}'.")
 
     @cached_property
     def landing(self) -> Landing:
         """Copies files into the lake."""
-        return Landing(self.lake, self.catalog, largest_member=int(self.settings.landing.largest_member_gb * 1e9))
+        largest = int(self.settings.landing.largest_member_gb * 1e9)
+        return Landing(self.lake, self.catalog, largest_member=largest, turn=partial(FileLock, self.home / "land.lock"))
 
     @cached_property
     def crawler(self) -> Crawler:
@@ -124,7 +162,8 @@ class Shop:
     @cached_property
     def loader(self) -> Loader:
         """Loads landed files into typed tables."""
-        return Loader(self.lake, self.catalog, self.workgroup, self.definitions)
+        turn = partial(FileLock, self.home / "load.lock")
+        return Loader(self.lake, self.catalog, self.workgroup, self.definitions, turn=turn)
 
     @cached_property
     def features(self) -> FeatureJob:
@@ -146,6 +185,10 @@ class Shop:
     def forgetter(self) -> Forgetter:
         """Takes every line of a shopper out of the home."""
         return Forgetter(self.home, self.lake, self.catalog, self.workgroup, self.definitions, now)
+
+    def sweep_statements(self) -> int:
+        """Delete the old files that killed statements left beside the tables; returns how many."""
+        return len(self.workgroup.sweep(now() - timedelta(hours=self.settings.upkeep.orphans_older_than_hours)))
 
     @cached_property
     def registry(self) -> Registry:
@@ -209,7 +252,8 @@ class Shop:
         """Return one table as JSON values: schema, partitions, files, and its newest ``history`` snapshots."""
         full = name if "." in name else f"shop.{name}"
         definition = self.catalog.table(full)
-        scan = self.catalog.scan(full)
+        # A view has no files of its own.
+        scan = Scan(full, VIEW, (), pa.schema([])) if definition.format == VIEW else self.catalog.scan(full)
         iceberg = definition.format == "iceberg"
         snapshots = list(reversed(self.catalog.snapshots(full)))[:history]
         properties: Mapping[str, str] = self.catalog.properties(full) if iceberg else definition.parameters

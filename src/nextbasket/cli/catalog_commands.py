@@ -45,6 +45,9 @@ def query(
     format: Annotated[str | None, typer.Option(help="table, csv or json.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write the result to this file (.csv, .json, .parquet).")] = None,
     database: Annotated[str, typer.Option(help="The database of tables named without one.")] = "shop",
+    save_result: Annotated[
+        bool, typer.Option("--save", help="Keep the result as CSV at the home's result location.")
+    ] = False,
 ) -> None:
     """Run one SQL statement on the shop's tables."""
     called = session(context)
@@ -57,6 +60,8 @@ def query(
         raise UsageError(f"there is no format '{chosen}'; choose one of {', '.join(FORMATS)}.")
     if output is not None and output.suffix.lower() not in (".csv", ".json", ".parquet"):
         raise UsageError(f"--output {output} must end in .csv, .json or .parquet.")
+    if output is not None and save_result:
+        raise UsageError("--save keeps the result in the home and --output writes it elsewhere: give one of the two.")
     from nextbasket.query.formats import Format, write_text
     from nextbasket.query.workgroup import save
 
@@ -67,6 +72,10 @@ def query(
             kind = output.suffix.removeprefix(".").lower()
             rows = save(workgroup.execute(text, database=database), shop.output_file(output), kind)
             called.answer({"output": str(output), "rows": rows}, f"{rows:,} rows written to {output}")
+            return
+        if save_result:
+            saved, rows = workgroup.execute_and_save(text, database=database)
+            called.answer({"output": saved, "rows": rows}, f"{rows:,} rows saved in {saved}")
             return
         handle = workgroup.execute(text, database=database)
         write_text(handle.schema, handle.batches(), Format(chosen), sys.stdout)

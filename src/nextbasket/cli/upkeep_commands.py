@@ -1,5 +1,6 @@
 """vacuum, forget: what a home needs from time to time."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,8 @@ def vacuum(
     with called.shop() as shop, one_writer(shop.home):
         full_name = table if table is None or "." in table else f"shop.{table}"
         report = shop.upkeep.vacuum(full_name, dry_run=dry_run, progress=called.progress("vacuum"))
+        if table is None and not dry_run:
+            report = replace(report, files=report.files + shop.sweep_statements())
 
     def text() -> str:
         would = "would be " if dry_run else ""
