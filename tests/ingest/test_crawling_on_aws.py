@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nextbasket.catalog.base import Catalog
 from nextbasket.catalog.glue import GlueCatalog
 from nextbasket.catalog.local import LocalCatalog
 from nextbasket.ingest.crawl import Crawler
-from nextbasket.lake.base import Zone
+from nextbasket.lake.base import Lake, Zone
 from nextbasket.lake.local import LocalLake
 from nextbasket.lake.s3 import Place, S3Lake, places
 from nextbasket.lake.s3_documents import S3Documents
@@ -33,7 +34,7 @@ def test_glue_and_s3_get_what_the_local_catalog_and_a_folder_get(tmp_path: Path,
     folder = LocalLake(tmp_path, now)
     cloud = S3Lake(aws.access, places(bucket, "shop"), now)
     documents = S3Documents(aws.access, Place(bucket, "shop/catalog"))
-    pairs = [
+    pairs: list[tuple[Lake, Catalog]] = [
         (folder, LocalCatalog(tmp_path, folder, now)),
         (cloud, GlueCatalog(aws.access, cloud, documents, now, prefix=f"{bucket}_")),
     ]
