@@ -103,3 +103,19 @@ def test_a_large_file_is_looked_at_in_a_few_places(home: Any) -> None:
     assert read < 900_000
     types = {column.name: column.type for column in home.catalog.table("landing.sales").columns}
     assert types["pricecents"] == "double"
+
+
+def test_progress_says_how_many_files_of_how_many(home: Any) -> None:
+    folder = Path(home.path) / "landing/sales"
+    folder.mkdir(parents=True)
+    for number in range(250):
+        (folder / f"{number:03}.csv").write_text("id\n1\n")
+    said: list[tuple[str, float | None]] = []
+    crawler = Crawler(home.lake, home.catalog, home.catalog, clock=home.clock)
+    crawler.crawl(lambda message, fraction: said.append((message, fraction)))
+    assert said == [
+        ("crawling sales", 0.0),
+        ("crawling sales: 100 of 250 files", 0.396),
+        ("crawling sales: 200 of 250 files", 0.796),
+        ("crawled", 1.0),
+    ]
