@@ -163,7 +163,7 @@ def test_what_cannot_be_landed_is_named(home: Any, name: str, text: str) -> None
 
 
 def test_a_folder_without_tables_is_named(home: Any) -> None:
-    with pytest.raises(InputError, match="there is no csv or parquet file in"):
+    with pytest.raises(InputError, match="there is no file of a known form in"):
         home.land(home.source({"readme.md": "hello"}))
 
 
