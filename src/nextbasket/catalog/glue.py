@@ -5,11 +5,10 @@ and steps' fingerprints. They are small texts beside the lake, changed by condit
 Nothing is locked: each change names the version it was made from, and one that comes too late is made again.
 """
 
-import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,14 +26,15 @@ from nextbasket.catalog.base import (
     TableDefinition,
 )
 from nextbasket.catalog.drift import check_definition, drift_of, evolution_of
-from nextbasket.catalog.glue_partitions import sync_partitions
-from nextbasket.catalog.glue_tables import from_glue, is_iceberg, place_of, properties_of, to_glue
+from nextbasket.catalog.expired_commits import ExpiredCommits
+from nextbasket.catalog.glue_client import GlueTables, talking
+from nextbasket.catalog.glue_tables import from_glue, is_iceberg, properties_of
 from nextbasket.catalog.iceberg import LostRaceError
 from nextbasket.catalog.in_place import scan_in_place
 from nextbasket.catalog.metadata import TableMetadata, read_metadata
-from nextbasket.catalog.names import no_such_table, split_name
+from nextbasket.catalog.names import split_name
 from nextbasket.errors import CommitConflictError, HomeError, InputError, NotFoundError
-from nextbasket.lake.aws_access import AwsAccess, aws_errors, is_refusal
+from nextbasket.lake.aws_access import AwsAccess
 from nextbasket.lake.base import Lake, Zone
 from nextbasket.lake.s3_documents import S3Documents
 
@@ -76,7 +76,8 @@ class GlueCatalog:
         self._lake = lake
         self._documents = documents
         self._clock = clock
-        self._prefix = prefix.lower()
+        self._tables = GlueTables(access, lake, prefix)
+        self._expired = ExpiredCommits(documents)
         self._wait = wait
         self._read_metadata = lru_cache(maxsize=256)(self._metadata_at)
         self._planned = lru_cache(maxsize=256)(self._plan_of)
@@ -88,11 +89,11 @@ class GlueCatalog:
 
     def table(self, name: str) -> TableDefinition:
         """Return the definition of ``database.table``; raises NotFoundError that names the nearest known table."""
-        return self._definition(self._found(name))
+        return self._definition(self._tables.found(name))
 
     def tables(self, database: str | None = None) -> list[TableDefinition]:
         """Return all definitions, of one database if named, ordered by name."""
-        definitions = [self._definition(table) for table in self._glue_tables(database)]
+        definitions = [self._definition(table) for table in self._tables.all(database)]
         return sorted(definitions, key=lambda definition: (definition.database, definition.name))
 
     def define(self, definition: TableDefinition, policy: ChangePolicy = ChangePolicy.UPDATE) -> Drift:
@@ -106,32 +107,31 @@ class GlueCatalog:
 
     def drop(self, name: str) -> None:
         """Forget a table and what was ingested into it; its files stay until swept."""
-        table = self._found(name)
+        table = self._tables.found(name)
         uuid = None
         if is_iceberg(table):
             with suppress(HomeError):  # a damaged table must go, too
                 uuid = self._metadata(table).uuid
-        with self._talking("drop", name):
-            self._access.glue.delete_table(DatabaseName=table["DatabaseName"], Name=table["Name"])
+        self._tables.delete(table)
         if uuid is not None:
-            self._documents.delete(_archive(uuid))
+            self._expired.forget(uuid)
 
     def properties(self, name: str) -> Mapping[str, str]:
         """Return the table's properties; those of a table read in place include its reader's parameters."""
-        table = self._found(name)
+        table = self._tables.found(name)
         return {**self._definition(table).parameters, **({} if is_iceberg(table) else properties_of(table))}
 
     def set_properties(self, name: str, properties: Mapping[str, str]) -> None:
         """Add or replace properties of a table."""
 
         def change() -> None:
-            table = self._found(name)
+            table = self._tables.found(name)
             if is_iceberg(table):
                 with self._load(table).transaction() as transaction:
                     transaction.set_properties(dict(properties))
             else:
                 definition = self._definition(table)
-                self._update_in_place(definition, table, {**properties_of(table), **properties})
+                self._tables.update(definition, table, {**properties_of(table), **properties})
 
         self._tried(change)
 
@@ -139,7 +139,7 @@ class GlueCatalog:
 
     def scan(self, name: str, *, snapshot_id: int | None = None, at: datetime | None = None) -> Scan:
         """Plan a read of the table's current version, or of the named snapshot, or of the one current at a time."""
-        table = self._found(name)
+        table = self._tables.found(name)
         if not is_iceberg(table):
             definition = self._definition(table)
             if snapshot_id is not None or at is not None:
@@ -160,14 +160,14 @@ class GlueCatalog:
 
     def snapshots(self, name: str) -> list[Snapshot]:
         """Return an Iceberg table's snapshots, oldest first; empty for tables read in place."""
-        table = self._found(name)
+        table = self._tables.found(name)
         return [stored.snapshot for stored in self._metadata(table).snapshots] if is_iceberg(table) else []
 
     def referenced_files(self) -> set[str]:
         """Return the URIs of all files that any snapshot of any table in this lake needs: what a sweep must keep."""
         uris: set[str] = set()
         for table in self._iceberg_tables():
-            with self._talking("read", table["Name"]):
+            with talking("read", table["Name"]):
                 uris |= iceberg.referenced(self._metadata(table), self._io())
         return uris
 
@@ -224,7 +224,7 @@ class GlueCatalog:
             before = self._clock() - older_than
             old = iceberg.expirable(metadata, before, keep_last)
             if old:
-                self._documents.change(_archive(metadata.uuid), lambda text: _with_commits(text, old))
+                self._expired.keep(metadata.uuid, old)
                 iceberg.expire(table, metadata, before, keep_last)
             return len(old)
 
@@ -242,8 +242,8 @@ class GlueCatalog:
         database = split_name(table)[0] if table is not None else None
         metadata = [self._metadata(found) for found in self._iceberg_tables(database)]
         wanted = [one for one in metadata if table is None or one.table == table.lower()]
-        expired = [file for one in wanted for commit in self._expired(one) for file in ledger.files_of(commit)]
-        return ledger.merged_with(expired, wanted)
+        expired = [commit for one in wanted for commit in self._expired.of(one.table, one.uuid)]
+        return ledger.merged_with([file for commit in expired for file in ledger.files_of(commit)], wanted)
 
     def state(self, key: str) -> str | None:
         """Return a value of the small state table (steps' fingerprints), or None."""
@@ -256,16 +256,16 @@ class GlueCatalog:
     # --- changing ------------------------------------------------------------------------------------------------
 
     def _define(self, definition: TableDefinition, policy: ChangePolicy) -> Drift:
-        table = self._get(definition.database, definition.name)
-        stored = self._definition(self._own(table)) if table is not None else None
+        table = self._tables.get(definition.database, definition.name)
+        stored = self._definition(table) if table is not None else None
         drift = drift_of(stored, definition)
         if table is None or stored is None:
-            self._create_database(definition.database)
+            self._tables.create_database(definition.database)
             if definition.format == ICEBERG:
                 location = self._lake.uri(Zone.WAREHOUSE, f"tables/{definition.database}/{definition.name}")
                 iceberg.create_table(
                     self._iceberg(),
-                    self._glue_name(definition.database),
+                    self._tables.glue_name(definition.database),
                     definition.name,
                     (*definition.columns, *definition.partition_keys),
                     [column.name for column in definition.partition_keys],
@@ -273,7 +273,7 @@ class GlueCatalog:
                     definition.parameters,
                 )
             else:
-                self._create_in_place(definition)
+                self._tables.create(definition)
         elif policy is ChangePolicy.UPDATE and definition.format == ICEBERG and drift:
             evolution = evolution_of(stored, definition, drift)
             iceberg_table = self._load(table)
@@ -283,74 +283,10 @@ class GlueCatalog:
                 with iceberg_table.transaction() as transaction:
                     transaction.set_properties(dict(evolution.parameters))
         elif policy is ChangePolicy.UPDATE and definition.format != ICEBERG and definition != stored:
-            self._update_in_place(definition, table, properties_of(table))
+            self._tables.update(definition, table, properties_of(table))
         if definition.format != ICEBERG and definition.partition_keys:
-            self._sync_partitions(definition.full_name)
+            self._tables.sync_partitions(self.table(definition.full_name))
         return drift
-
-    def _create_database(self, database: str) -> None:
-        from botocore.exceptions import ClientError
-
-        name, location = self._glue_name(database), self._lake.uri(Zone.WAREHOUSE, f"tables/{database}")
-        try:
-            self._access.glue.create_database(DatabaseInput={"Name": name, "LocationUri": location})
-        except ClientError as error:
-            if not is_refusal(error, "AlreadyExistsException"):
-                raise
-            there = self._access.glue.get_database(Name=name)["Database"].get("LocationUri", location)
-            if there.rstrip("/") != location:
-                raise HomeError(
-                    f"Glue's database {name} belongs to {there}, not to this shop at {location}; "
-                    "set another prefix under [catalog] in nextbasket.toml."
-                ) from error
-
-    def _create_in_place(self, definition: TableDefinition) -> None:
-        from botocore.exceptions import ClientError
-
-        try:
-            self._access.glue.create_table(
-                DatabaseName=self._glue_name(definition.database),
-                TableInput=to_glue(definition, self._glue_location(definition), {}),
-            )
-        except ClientError as error:
-            if is_refusal(error, "AlreadyExistsException"):
-                raise LostRaceError(f"{definition.full_name} was created by another program just now.") from error
-            raise
-
-    def _update_in_place(
-        self, definition: TableDefinition, table: Mapping[str, Any], properties: Mapping[str, str]
-    ) -> None:
-        from botocore.exceptions import ClientError
-
-        try:
-            self._access.glue.update_table(
-                DatabaseName=table["DatabaseName"],
-                TableInput=to_glue(definition, self._glue_location(definition), properties),
-                SkipArchive=True,
-                VersionId=table["VersionId"],
-            )
-        except ClientError as error:
-            if is_refusal(error, "ConcurrentModificationException"):
-                raise LostRaceError(f"another program changed {definition.full_name} first.") from error
-            raise
-
-    def _sync_partitions(self, name: str) -> None:
-        table = self._found(name)
-        definition = self._definition(table)
-        if definition.partition_keys:
-            sync_partitions(self._access.glue, table, definition, scan_in_place(definition, self._lake))
-
-    def _glue_location(self, definition: TableDefinition) -> str:
-        """Return the location with the slash that Athena wants behind a folder; a single file has none.
-
-        A view has no place of its own and gets the lake's.
-        """
-        if not definition.location:
-            return self._lake.uri(Zone.WAREHOUSE)
-        zone, key = self._lake.locate(definition.location)
-        first = next(iter(self._lake.list(zone, key)), None)  # a key sorts before all that begin with it
-        single = first is not None and first.key == key
-        return definition.location if single else f"{definition.location.rstrip('/')}/"
 
     def _tried(self, change: Callable[[], Result]) -> Result:
         """Return what ``change`` returns, which is made again from the start when another program was faster."""
@@ -361,7 +297,7 @@ class GlueCatalog:
             if attempt:
                 self._wait(attempt)
             try:
-                with self._talking("change", "the Glue catalog"):
+                with talking("change", "the Glue catalog"):
                     return change()
             except (LostRaceError, CommitFailedException) as error:
                 lost = error
@@ -371,104 +307,36 @@ class GlueCatalog:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _glue_name(self, database: str) -> str:
-        return f"{self._prefix}{database}"
-
-    def _get(self, database: str, name: str) -> dict[str, Any] | None:
-        from botocore.exceptions import ClientError
-
-        with self._talking("read", f"{database}.{name}"):
-            try:
-                table: dict[str, Any] = self._access.glue.get_table(DatabaseName=self._glue_name(database), Name=name)[
-                    "Table"
-                ]
-            except ClientError as error:
-                if is_refusal(error, "EntityNotFoundException"):
-                    return None
-                raise
-        return table
-
-    def _found(self, name: str) -> dict[str, Any]:
-        database, table = split_name(name)
-        found = self._get(database, table)
-        if found is None:
-            raise no_such_table(name, (self._full_name(known) for known in self._glue_tables()))
-        return self._own(found)
-
-    def _glue_tables(self, database: str | None = None) -> Iterator[dict[str, Any]]:
-        from botocore.exceptions import ClientError
-
-        glue = self._access.glue
-        with self._talking("list", "the Glue catalog"):
-            if database is not None:
-                names = [self._glue_name(database)]
-            else:
-                pages = glue.get_paginator("get_databases").paginate()
-                names = [one["Name"] for page in pages for one in page["DatabaseList"]]
-            for name in names:
-                if not name.startswith(self._prefix):
-                    continue
-                try:
-                    for page in glue.get_paginator("get_tables").paginate(DatabaseName=name):
-                        yield from (table for table in page["TableList"] if self._is_ours(table))
-                except ClientError as error:
-                    if not is_refusal(error, "EntityNotFoundException"):
-                        raise
-
-    def _is_ours(self, table: Mapping[str, Any]) -> bool:
-        """Say whether a table lies in this lake: others in the same Glue catalog are not ours to list, read or keep."""
-        try:
-            self._lake.locate(place_of(table))
-        except NotFoundError:
-            return False
-        return True
-
     def _iceberg_tables(self, database: str | None = None) -> list[dict[str, Any]]:
-        return [table for table in self._glue_tables(database) if is_iceberg(table)]
-
-    def _full_name(self, table: Mapping[str, Any]) -> str:
-        return f"{table['DatabaseName'].removeprefix(self._prefix)}.{table['Name']}"
-
-    def _own(self, table: dict[str, Any]) -> dict[str, Any]:
-        """Return the table; raises HomeError when it lies in another lake and so is another shop's."""
-        if not self._is_ours(table):
-            raise HomeError(
-                f"Glue's table {table['DatabaseName']}.{table['Name']} lies at {place_of(table) or 'no place'}, "
-                "outside this shop's lake; set another prefix under [catalog] in nextbasket.toml."
-            )
-        return table
+        return [table for table in self._tables.all(database) if is_iceberg(table)]
 
     def _definition(self, table: Mapping[str, Any]) -> TableDefinition:
         if is_iceberg(table):
             return iceberg.definition_of(self._metadata(table))
-        return from_glue(table, table["DatabaseName"].removeprefix(self._prefix))
+        return from_glue(table, self._tables.database_of(table))
 
     def _metadata(self, table: Mapping[str, Any]) -> TableMetadata:
-        return self._read_metadata(self._full_name(table), table["Parameters"]["metadata_location"])
+        return self._read_metadata(self._tables.full_name(table), table["Parameters"]["metadata_location"])
 
     def _metadata_at(self, table: str, uri: str) -> TableMetadata:
         return read_metadata(table, uri, self._access.read)
 
     def _plan_of(self, table: str, manifest_list: str) -> tuple[DataFile, ...]:
-        with self._talking("read", table):
+        with talking("read", table):
             return iceberg.plan(table, manifest_list, self._io())
 
     def _current(self, name: str) -> "tuple[TableMetadata, Any]":
         """Return an Iceberg table's metadata and pyiceberg's table, both of the same version."""
-        found = self._found(name)
+        found = self._tables.found(name)
         if not is_iceberg(found):
             definition = self._definition(found)
             raise InputError(f"{name} is a {definition.format} table, read in place; only Iceberg tables take commits.")
         table = self._load(found)
-        return self._read_metadata(self._full_name(found), table.metadata_location), table
+        return self._read_metadata(self._tables.full_name(found), table.metadata_location), table
 
     def _commits(self, metadata: TableMetadata) -> Iterator[Snapshot]:
         yield from (stored.snapshot for stored in metadata.snapshots)
-        yield from self._expired(metadata)
-
-    def _expired(self, metadata: TableMetadata) -> list[Snapshot]:
-        text = self._documents.get(_archive(metadata.uuid))
-        return [_snapshot(metadata.table, raw) for raw in json.loads(text)] if text is not None else []
+        yield from self._expired.of(metadata.table, metadata.uuid)
 
     def _load(self, table: Mapping[str, Any]) -> Any:
         from pyiceberg.exceptions import NoSuchTableError
@@ -476,7 +344,7 @@ class GlueCatalog:
         try:
             return self._iceberg().load_table((table["DatabaseName"], table["Name"]))
         except NoSuchTableError as error:
-            raise NotFoundError(f"{self._full_name(table)} was dropped by another program just now.") from error
+            raise NotFoundError(f"{self._tables.full_name(table)} was dropped by another program just now.") from error
 
     def _iceberg(self) -> "IcebergGlueCatalog":
         from pyiceberg.catalog.glue import GlueCatalog as IcebergGlueCatalog
@@ -495,38 +363,6 @@ class GlueCatalog:
 
         return PyArrowFileIO(self._access.iceberg_properties())
 
-    @contextmanager
-    def _talking(self, doing: str, what: str) -> Iterator[None]:
-        """Turn what Glue, S3 or the way there refuses into HomeError."""
-        with aws_errors(doing, what):
-            try:
-                yield
-            except OSError as error:
-                raise HomeError(f"cannot {doing} {what}: {error}") from error
-
-
-def _archive(uuid: str) -> str:
-    # By the table's own id: a table dropped and made anew under its name starts with nothing remembered.
-    return f"commits/{uuid}.json"
-
 
 def _state(key: str) -> str:
     return f"state/{key}"
-
-
-def _with_commits(text: str | None, snapshots: Sequence[Snapshot]) -> str:
-    known = {raw["id"]: raw for raw in json.loads(text or "[]")}
-    for snapshot in snapshots:
-        known[snapshot.id] = {
-            "id": snapshot.id,
-            "parent_id": snapshot.parent_id,
-            "at_ms": round(snapshot.at.timestamp() * 1000),
-            "operation": snapshot.operation,
-            "summary": dict(snapshot.summary),
-        }
-    return json.dumps(sorted(known.values(), key=lambda raw: raw["at_ms"]), ensure_ascii=False)
-
-
-def _snapshot(table: str, raw: Mapping[str, Any]) -> Snapshot:
-    at = datetime.fromtimestamp(raw["at_ms"] / 1000, UTC)
-    return Snapshot(table, raw["id"], raw["parent_id"], at, raw["operation"], raw["summary"])
