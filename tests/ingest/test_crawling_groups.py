@@ -86,6 +86,14 @@ def test_a_file_without_a_header_is_read_as_the_others_columns(home: Any) -> Non
     assert home.rows("SELECT id, amount FROM landing.sales ORDER BY id") == [(1, 1.5), (2, 2.5), (3, 3.5)]
 
 
+def test_a_header_that_its_own_file_hides_is_known_from_other_files(home: Any) -> None:
+    """In the second file a customer lives in a town called town: by itself its first line could be any other."""
+    put(home, {"people/1.csv": "name,town\nann,rome\n", "people/2.csv": "name,town\nbob,town\n"})
+    (table,) = home.crawl().tables
+    assert table.notes == ()
+    assert home.rows("SELECT name, town FROM landing.people ORDER BY name") == [("ann", "rome"), ("bob", "town")]
+
+
 def test_mixed_schemas_in_one_folder_are_tables_of_their_own(home: Any) -> None:
     put(
         home,

@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from nextbasket.errors import InputError, MissingExtraError
 from nextbasket.ingest.classifiers import NOTHING, Classifier
 from nextbasket.ingest.content import State
 from nextbasket.ingest.landed import compression, form_of, shape_of
-from nextbasket.ingest.sniff import column_names
+from nextbasket.ingest.sniff import TextShape, column_names
 from nextbasket.ingest.typed_rows import HEADER_NAMES, IGNORED, TEXT_FORMS, named_columns
 from nextbasket.lake.base import FileRef, Lake
 
 EMPTY, UNREADABLE = "empty", "unreadable"
 _STATE = "crawl.files."
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class FileShape:
 
     ``named``: the columns have names of their own, not ``col0…``. ``parameters`` are the reader's, as in a table
     definition. ``format`` is ``empty`` or ``unreadable`` for a file that has no columns; ``fault`` then says why.
+    ``headed`` is what a text file without a header would be if its first line were one: its neighbours may show that.
     """
 
     format: str
@@ -31,6 +33,7 @@ class FileShape:
     named: bool = True
     parameters: Mapping[str, str] = field(default_factory=dict)
     fault: str = ""
+    headed: "FileShape | None" = None
 
     @property
     def readable(self) -> bool:
@@ -47,17 +50,23 @@ def look_at(lake: Lake, ref: FileRef, classifier: Classifier = NOTHING) -> FileS
             found = FileShape(form, tuple(column_names(names)), types, parameters={"compression": compression(ref)})
             return found if names else FileShape(EMPTY, fault="it is empty")
         shape = shape_of(lake, ref, classifier.known)
+        open_question = bool(shape.columns) and not shape.header and classifier.header is None
+        headed = shape_of(lake, ref, replace(classifier.known, header=True)) if open_question else None
     except (InputError, MissingExtraError) as error:
         return FileShape(UNREADABLE, fault=str(error))
     if not shape.columns:
         return FileShape(EMPTY, fault="it is empty")
-    names = classifier.columns or shape.columns
-    if len(names) != len(shape.columns):
-        fault = f"it has {len(shape.columns)} columns, and the setting crawler.tables names {len(names)}"
+    if classifier.columns and len(classifier.columns) != len(shape.columns):
+        fault = f"it has {len(shape.columns)} columns, and the setting crawler.tables names {len(classifier.columns)}"
         return FileShape(UNREADABLE, fault=fault)
+    found = _text(form, shape, ref, classifier)
+    return found if headed is None else replace(found, headed=_text(form, headed, ref, classifier))
+
+
+def _text(form: str, shape: TextShape, ref: FileRef, classifier: Classifier) -> FileShape:
     return FileShape(
         form,
-        tuple(column_names(names)),
+        tuple(column_names(classifier.columns or shape.columns)),
         shape.types,
         shape.header or bool(classifier.columns),
         {
@@ -82,10 +91,7 @@ class Memory:
         stored = json.loads(self._state.state(_STATE + folder) or "{}")
         if stored.get("version") != _VERSION or stored["classifier"] != classifier.fingerprint:
             return {}
-        shapes = [
-            FileShape(**{**raw, "columns": tuple(raw["columns"]), "types": tuple(raw["types"])})
-            for raw in stored["shapes"]
-        ]
+        shapes = [_from_json(raw) for raw in stored["shapes"]]
         return {key: (size, at, shapes[number]) for key, (size, at, number) in stored["files"].items()}
 
     def remember(self, folder: str, classifier: Classifier, files: Mapping[str, tuple[int, str, FileShape]]) -> None:
@@ -104,3 +110,15 @@ class Memory:
             "files": rows,
         }
         self._state.set_state(_STATE + folder, json.dumps(document, ensure_ascii=False))
+
+
+def _from_json(raw: dict[str, Any]) -> FileShape:
+    headed = raw["headed"]
+    return FileShape(
+        **{
+            **raw,
+            "columns": tuple(raw["columns"]),
+            "types": tuple(raw["types"]),
+            "headed": None if headed is None else _from_json(headed),
+        }
+    )
