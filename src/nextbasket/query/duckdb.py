@@ -4,8 +4,6 @@ Each query has a DuckDB of its own in memory that sees nothing but the planned f
 settings are locked before the statement runs. Queries may run in several threads at once.
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,13 +23,12 @@ from nextbasket.query.base import (
     Inputs,
     Limits,
     Query,
-    QueryState,
-    Statistics,
 )
 from nextbasket.query.columns import same_columns
 from nextbasket.query.duckdb_files import select_files
 from nextbasket.query.duckdb_types import duckdb_type, literal, quoted
 from nextbasket.query.inputs import Prepared, engine_path, is_s3, local_path, prepare
+from nextbasket.query.running import RunningQuery, stop_after
 
 if TYPE_CHECKING:
     from nextbasket.query.s3_files import S3Files
@@ -89,12 +86,12 @@ class DuckDBEngine:
 
     def start(
         self, query: Query, inputs: Inputs, parameters: Sequence[Any] = (), limits: Limits | None = None
-    ) -> "DuckDBHandle":
+    ) -> RunningQuery:
         """Start a SELECT; rows are computed while ``batches`` is read, a few at a time."""
         limits = limits or Limits()
         prepared = prepare(query, inputs, parameters, self._functions)
         prepared.refuse_beyond(limits)
-        return DuckDBHandle(_Session(self, prepared, limits), limits)
+        return RunningQuery(_Session(self, prepared, limits))
 
     def explain(
         self,
@@ -109,7 +106,7 @@ class DuckDBEngine:
         limits = limits or Limits()
         prepared = prepare(query, inputs, parameters, self._functions)
         prepared.refuse_beyond(limits)
-        with self._session(prepared, limits) as session, _timed(session, limits):
+        with self._session(prepared, limits) as session:
             return session.explain(analyze)
 
     def write(
@@ -132,7 +129,7 @@ class DuckDBEngine:
         folder = self._fresh_folder(destination)
         prepared = prepare(query, inputs, parameters, self._functions)
         prepared.refuse_beyond(limits)
-        with self._session(prepared, limits, folder) as session, _timed(session, limits):
+        with self._session(prepared, limits, folder) as session:
             return session.copy(folder, schema, format, tuple(partition_by))
 
     def _fresh_folder(self, destination: str) -> str:
@@ -181,73 +178,6 @@ class DuckDBEngine:
         return connection
 
 
-class DuckDBHandle:
-    """A SELECT running in DuckDB."""
-
-    def __init__(self, session: "_Session", limits: Limits) -> None:
-        self._session = session
-        self._state = QueryState.RUNNING
-        self._rows = 0
-        self._began = time.monotonic()
-        self._ended: float | None = None
-        self._lock = threading.Lock()
-        self._read = False
-        self._cancelled = False
-        self._timer = _timer(session, limits)
-
-    @property
-    def state(self) -> QueryState:
-        """RUNNING until the last batch was read, it failed, or it was cancelled."""
-        return self._state
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The result's schema."""
-        return self._session.schema
-
-    def cancel(self) -> None:
-        """Stop it, from any thread; a finished query stays finished."""
-        with self._lock:
-            if self._state is not QueryState.RUNNING:
-                return
-            self._cancelled = True
-            self._session.stop("the query was cancelled.")
-            if not self._read:
-                self._finish(QueryState.CANCELLED)
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the result once; raises QueryError when it fails, is cancelled or passes its limit."""
-        with self._lock:
-            if self._read:
-                raise QueryError("a query's result can be read once: start it again.")
-            self._read = True
-            if self._session.stopped:
-                raise QueryError(self._session.stopped)
-        done = False
-        try:
-            for batch in self._session.stream():
-                self._rows += batch.num_rows
-                yield batch
-            done = True
-        finally:
-            if done:
-                self._finish(QueryState.SUCCEEDED)
-            else:
-                self._finish(QueryState.CANCELLED if self._cancelled else QueryState.FAILED)
-
-    def statistics(self) -> Statistics:
-        """Return what it has used so far; ``scanned_bytes`` counts the whole input files."""
-        seconds = (self._ended if self._ended is not None else time.monotonic()) - self._began
-        return Statistics(seconds, self._rows, self._session.prepared.bytes)
-
-    def _finish(self, state: QueryState) -> None:
-        self._state = state
-        self._ended = time.monotonic()
-        if self._timer is not None:
-            self._timer.cancel()
-        self._session.close()
-
-
 class _Session:
     """One query's own DuckDB: the planned files as views, everything else locked."""
 
@@ -260,6 +190,7 @@ class _Session:
         self._connection = engine.connect(limits)
         if self._s3 is not None:
             self._connection.register_filesystem(self._s3)
+        self._timer = stop_after(limits, self.stop)
         try:
             with self._translated():
                 self._define_inputs(prepared)
@@ -389,6 +320,8 @@ class _Session:
 
     def close(self) -> None:
         """Free the memory and the scratch files."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._connection.close()
 
     @contextmanager
@@ -465,23 +398,3 @@ def _field_id(field: "pa.Field[Any]") -> str:
 
 def _function_type(arrow: pa.DataType) -> Any:
     return duckdb.sqltype(duckdb_type(arrow))
-
-
-def _timer(session: _Session, limits: Limits) -> threading.Timer | None:
-    if limits.seconds is None:
-        return None
-    reason = f"the query ran longer than its limit of {limits.seconds:g} seconds and was stopped."
-    timer = threading.Timer(limits.seconds, session.stop, (reason,))
-    timer.daemon = True
-    timer.start()
-    return timer
-
-
-@contextmanager
-def _timed(session: _Session, limits: Limits) -> Iterator[None]:
-    timer = _timer(session, limits)
-    try:
-        yield
-    finally:
-        if timer is not None:
-            timer.cancel()

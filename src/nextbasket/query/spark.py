@@ -9,7 +9,6 @@ import logging
 import os
 import shutil
 import threading
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,10 +21,11 @@ import pyarrow.parquet as pq
 from nextbasket.catalog.base import NULL_PARTITION, DataFile, Scan
 from nextbasket.errors import InputError, MissingExtraError, NextbasketError, NotBuiltError, QueryError
 from nextbasket.query import spark_rules
-from nextbasket.query.base import Capabilities, Function, Inputs, Limits, Query, QueryState, Statistics
+from nextbasket.query.base import Capabilities, Function, Inputs, Limits, Query
 from nextbasket.query.columns import same_columns
 from nextbasket.query.forms import FileGroup, groups
 from nextbasket.query.inputs import Prepared, encoding, local_path, prepare
+from nextbasket.query.running import RunningQuery, stop_after
 from nextbasket.query.spark_types import arrow_type, spark_type
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ class SparkEngine:
 
     def start(
         self, query: Query, inputs: Inputs, parameters: Sequence[Any] = (), limits: Limits | None = None
-    ) -> "SparkHandle":
+    ) -> RunningQuery:
         """Start a SELECT; it runs when ``batches`` is read, through Parquet files in the scratch folder."""
         limits = limits or Limits()
         prepared = prepare(query, inputs, parameters)
         prepared.refuse_beyond(limits)
-        return SparkHandle(_Session(self, prepared, limits))
+        return RunningQuery(_Session(self, prepared, limits))
 
     def explain(
         self,
@@ -171,79 +171,16 @@ class SparkEngine:
                 raise QueryError(f"Spark does not start: {error}. It needs Java 17 (make setup-system).") from error
 
 
-class SparkHandle:
-    """A SELECT running in Spark."""
-
-    def __init__(self, session: "_Session") -> None:
-        self._session = session
-        self._state = QueryState.RUNNING
-        self._rows = 0
-        self._began = time.monotonic()
-        self._ended: float | None = None
-        self._read = False
-        self._cancelled = False
-
-    @property
-    def state(self) -> QueryState:
-        """RUNNING until the last batch was read, it failed, or it was cancelled."""
-        return self._state
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The result's schema."""
-        return self._session.schema
-
-    def cancel(self) -> None:
-        """Stop it, from any thread; a finished query stays finished."""
-        if self._state is QueryState.RUNNING:
-            self._cancelled = True
-            self._session.stop("the query was cancelled.")
-            if not self._read:
-                self._finish(QueryState.CANCELLED)
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the result once; raises QueryError when it fails, is cancelled or passes its limit."""
-        if self._read:
-            raise QueryError("a query's result can be read once: start it again.")
-        self._read = True
-        done = False
-        try:
-            for batch in self._session.stream(self._session.schema):
-                self._rows += batch.num_rows
-                yield batch
-            done = True
-        finally:
-            if done:
-                self._finish(QueryState.SUCCEEDED)
-            else:
-                self._finish(QueryState.CANCELLED if self._cancelled else QueryState.FAILED)
-
-    def statistics(self) -> Statistics:
-        """Return what it has used so far; ``scanned_bytes`` counts the whole input files."""
-        seconds = (self._ended if self._ended is not None else time.monotonic()) - self._began
-        return Statistics(seconds, self._rows, self._session.prepared.bytes)
-
-    def _finish(self, state: QueryState) -> None:
-        self._state = state
-        self._ended = time.monotonic()
-        self._session.close()
-
-
 class _Session:
     """One query's own Spark session: the planned files as views."""
 
     def __init__(self, engine: SparkEngine, prepared: Prepared, limits: Limits) -> None:
         self.prepared = prepared
-        self._stopped: str | None = None
+        self.stopped: str | None = None
         self._tag = f"nextbasket-{uuid.uuid4().hex}"
         self._folder = engine.scratch / self._tag
         self._spark = engine.session()
-        self._timer: threading.Timer | None = None
-        if limits.seconds is not None:
-            reason = f"the query ran longer than its limit of {limits.seconds:g} seconds and was stopped."
-            self._timer = threading.Timer(limits.seconds, self.stop, (reason,))
-            self._timer.daemon = True
-            self._timer.start()
+        self._timer = stop_after(limits, self.stop)
         try:
             with self._translated():
                 names = {key: f"input_{number}" for number, key in enumerate(prepared.scans)}
@@ -332,8 +269,8 @@ class _Session:
 
     def _parts(self) -> list[Path]:
         """Run the query into Parquet files of the scratch folder; returns them in the result's order."""
-        if self._stopped is not None:
-            raise QueryError(self._stopped)
+        if self.stopped is not None:
+            raise QueryError(self.stopped)
         with self._translated():
             self._spark.sparkContext.setJobGroup(self._tag, "nextbasket", interruptOnCancel=True)
             # Parquet takes neither equal names nor every character in a name: the schema keeps the real ones.
@@ -342,18 +279,18 @@ class _Session:
             for name in voids:
                 plain = plain.withColumn(name, plain[name].cast("string"))
             plain.write.parquet(str(self._folder))
-        if self._stopped is not None:
-            raise QueryError(self._stopped)
+        if self.stopped is not None:
+            raise QueryError(self.stopped)
         return sorted(self._folder.glob("part-*.parquet"))
 
-    def stream(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        """Yield the result's batches in the types of ``schema``."""
+    def stream(self) -> Iterator[pa.RecordBatch]:
+        """Yield the result's batches."""
         for path in self._parts():
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(BATCH_ROWS):
-                    if self._stopped is not None:
-                        raise QueryError(self._stopped)
-                    yield _cast(batch, schema)
+                    if self.stopped is not None:
+                        raise QueryError(self.stopped)
+                    yield _cast(batch, self.schema)
 
     def explain(self) -> str:
         """Return the plan's text."""
@@ -361,7 +298,8 @@ class _Session:
             return str(self._frame._jdf.queryExecution().explainString(self._mode()))
 
     def _mode(self) -> Any:
-        mode = self._spark._jvm.org.apache.spark.sql.execution.ExplainMode
+        java: Any = self._spark._jvm
+        mode = java.org.apache.spark.sql.execution.ExplainMode
         return mode.fromString("formatted")
 
     def write(self, folder: Path, target: pa.Schema) -> list[DataFile]:
@@ -383,7 +321,7 @@ class _Session:
 
     def stop(self, reason: str) -> None:
         """Interrupt what runs; it then fails with ``reason``."""
-        self._stopped = self._stopped or reason
+        self.stopped = self.stopped or reason
         # A query is several jobs in a row: one that comes after this call must not start either. pyspark itself offers
         # only to cancel those that run at this moment.
         self._spark.sparkContext._jsc.sc().cancelJobGroupAndFutureJobs(self._tag)
@@ -405,8 +343,8 @@ class _Session:
             raise self._translate(error) from error
 
     def _translate(self, error: Exception) -> NextbasketError:
-        if self._stopped is not None:
-            return QueryError(self._stopped)
+        if self.stopped is not None:
+            return QueryError(self.stopped)
         return spark_rules.translate(error, self.prepared.statement)
 
 
