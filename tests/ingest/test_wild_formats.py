@@ -234,6 +234,27 @@ def test_a_file_that_an_engine_would_read_otherwise_is_not_read_in_place(home: A
         home.rows("SELECT * FROM landing.things")
 
 
+def test_keys_that_come_late_in_json_lines_are_found(home: Any) -> None:
+    lines = [f'{{"id": {row}}}' for row in range(60_000)]
+    lines[50_000:] = [f'{{"id": {row}, "late": 0.5}}' for row in range(50_000, 60_000)]
+    home.land(home.source({"things/a.jsonl": "\n".join(lines)}))
+    home.crawl()
+
+    assert _columns(home) == [("id", "bigint"), ("late", "double")]
+    assert home.rows("SELECT COUNT(*), SUM(id), SUM(late) FROM landing.things") == [(60_000, 1_799_970_000, 5_000.0)]
+
+
+def test_types_that_come_late_in_a_text_are_found(home: Any) -> None:
+    lines = ["id,n", *(f"{row},{row}" for row in range(100_000)), *(f"x{row},0.5" for row in range(50_000))]
+    home.land(home.source({"things/a.csv": "\n".join(lines)}))
+    home.crawl()
+
+    assert _columns(home) == [("id", "string"), ("n", "double")]
+    assert home.rows("SELECT COUNT(*), SUM(n), MAX(id) FROM landing.things") == [
+        (150_000, 4_999_950_000.0 + 25_000, "x9999")
+    ]
+
+
 def test_making_a_file_readable_counts_as_time_of_the_query(home: Any) -> None:
     home.land(home.source({"things/a.csv": "id,n\n1,0.5\n"}))
     home.crawl()

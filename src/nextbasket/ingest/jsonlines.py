@@ -8,7 +8,7 @@ texts, also where they look like a date.
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -45,8 +45,13 @@ class JsonShape:
     lines: bool = True
 
 
-def sniff_json(stream: BinaryIO, head_bytes: int, name: str) -> JsonShape:
-    """Look at the beginning of a JSON file; raises InputError for one that holds no objects."""
+def sniff_json(
+    stream: BinaryIO, head_bytes: int, name: str, pieces: Callable[[int], Sequence[bytes]] = lambda _: ()
+) -> JsonShape:
+    """Look at the beginning of a JSON file, and at the ``pieces`` behind so many bytes of one of JSON lines.
+
+    Raises InputError for a file that holds no objects.
+    """
     head = stream.read(head_bytes)
     encoding, bom = detect(head)
     more = stream.read(1)
@@ -61,6 +66,10 @@ def sniff_json(stream: BinaryIO, head_bytes: int, name: str) -> JsonShape:
             return JsonShape((), (), encoding, bom)
         rest = (head + more + stream.read(_LARGEST_DOCUMENT - len(head)))[bom:]
         objects = list(_documents(decoder(encoding)(rest, True), name))
+    elif more:
+        further = [piece.split(b"\n")[1:-1] for piece in pieces(len(head)) if encoding == "utf-8"]
+        lines = [line.decode(errors="replace") for piece in further for line in piece]
+        objects += [found for line in lines if isinstance(found := _parsed(line), dict)]
     kinds: dict[str, pa.DataType] = {}
     for found in objects:
         for key, value in found.items():

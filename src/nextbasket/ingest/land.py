@@ -105,7 +105,8 @@ class Landing:
         if not files:
             listed = ", ".join(str(path) for path in paths)
             raise InputError(
-                f"there is no file of a known form in {listed} (docs/files.md lists them); name the folder or archive with the tables."
+                f"there is no file of a known form in {listed} (docs/files.md lists them); name the folder or archive "
+                "with the tables."
             )
         return LandReport(tuple(files), tuple(name for source in sources for name in source.ignored))
 

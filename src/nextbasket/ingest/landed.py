@@ -106,13 +106,20 @@ def shape_of(lake: Lake, ref: FileRef, known: Known = UNSAID) -> TextShape:
         while len(head) < _LONGEST_HEAD and b"\n" not in head and (further := stream.read(HEAD_BYTES)):
             head += further
         more = stream.read(1)
-        pieces = []
-        if more and compression(ref) == "none" and b"\0" not in head and stream.seekable():
-            step = (ref.size - len(head)) // _PIECES
-            for number in range(1, _PIECES + 1):
-                stream.seek(max(len(head), len(head) + number * step - _PIECE_BYTES))
-                pieces.append(stream.read(_PIECE_BYTES))
+        pieces = pieces_of(stream, ref, len(head)) if more and b"\0" not in head else []
     return sniff(head, whole=not more, more=pieces, known=known)
+
+
+def pieces_of(stream: BinaryIO, ref: FileRef, begin: int) -> list[bytes]:
+    """Return some pieces of a file from further on than its first ``begin`` bytes, where they can be reached."""
+    if compression(ref) != "none" or not stream.seekable():
+        return []
+    pieces = []
+    step = (ref.size - begin) // _PIECES
+    for number in range(1, _PIECES + 1):
+        stream.seek(max(begin, begin + number * step - _PIECE_BYTES))
+        pieces.append(stream.read(_PIECE_BYTES))
+    return pieces
 
 
 def open_utf8(lake: Lake, ref: FileRef, shape: TextShape) -> BinaryIO:

@@ -16,7 +16,7 @@ from nextbasket.catalog.base import FileForm
 from nextbasket.catalog.types import to_text
 from nextbasket.errors import InputError
 from nextbasket.ingest.jsonlines import JsonReader, JsonShape, open_lines, sniff_json
-from nextbasket.ingest.landed import open_unpacked, open_utf8, shape_of
+from nextbasket.ingest.landed import open_unpacked, open_utf8, pieces_of, shape_of
 from nextbasket.ingest.records import LINE, REASON, RecordReader
 from nextbasket.ingest.sniff import HEAD_BYTES, Known, TextShape, column_names
 from nextbasket.ingest.typed_files import batches_of, schema_of
@@ -48,7 +48,7 @@ def named_columns(lake: Lake, ref: FileRef, form: str) -> tuple[tuple[str, ...],
 def json_shape(lake: Lake, ref: FileRef) -> JsonShape:
     """Sniff a landed JSON file."""
     with open_unpacked(lake, ref) as stream:
-        return sniff_json(stream, HEAD_BYTES, f"landing/{ref.key}")
+        return sniff_json(stream, HEAD_BYTES, f"landing/{ref.key}", lambda begin: pieces_of(stream, ref, begin))
 
 
 def text_shape(lake: Lake, ref: FileRef, form: FileForm) -> TextShape:
