@@ -256,3 +256,19 @@ def test_an_unfinished_table_of_another_writer_is_left_alone(home: StatementHome
     with pytest.raises(NextbasketError, match="exists already"):
         home.rows(TABLE)
     assert CREATING not in home.catalog.table("mine.k").parameters
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT " + "(" * 500 + "1" + ")" * 500 + " AS x", "nested too deeply"),
+        ("SELECT * FROM " + "(SELECT * FROM " * 300 + "orders" + ") AS q" * 300, "nested too deeply"),
+        ("DELETE FROM mine.o WHERE " + "NOT " * 500 + "true", "nested too deeply"),
+        ("SELECT '" + "x" * 300_000 + "' AS x", "300,014 bytes long and may have 262,144"),
+    ],
+)
+def test_what_is_too_deep_or_too_long_is_refused(tmp_path: Path, sql: str, message: str) -> None:
+    home = StatementHome(tmp_path / "home")
+    with pytest.raises(QueryError, match=message):
+        home.rows(sql)
+    assert home.workgroup.history(1)[0].state is QueryState.FAILED

@@ -121,6 +121,7 @@ _SENTENCES = tuple(
             r'[Tt]able "(?P<name>[^"]+)" has (?P<has>\d+) columns available but (?P<given>\d+) columns specified',
             "{name} has {has} columns and {given} names for them.",
         ),
+        (r"Max expression depth limit", "an expression has too many parts: cut it into several columns of a WITH."),
         (r"SELECT clause without selection list", "SELECT needs a list of columns, or *."),
     )
 )

@@ -27,6 +27,8 @@ from nextbasket.query.kinds import (
 )
 from nextbasket.query.words import Words, blank, is_quoted
 
+TOO_DEEP = "the statement is nested too deeply: cut it into views, or into parts named by WITH."
+
 _INSTEAD = {
     "alter": "make the table anew with CREATE TABLE AS; 'nextbasket crawl' changes the tables it finds",
     "analyze": "leave it out: plans are made from the files themselves",
@@ -69,7 +71,7 @@ def read(text: str) -> Statement:
     try:
         return _read(text)
     except RecursionError as error:
-        raise QueryError("the statement is nested too deeply: cut it into views or WITH parts.") from error
+        raise QueryError(TOO_DEEP) from error
 
 
 def _read(text: str) -> Statement:

@@ -37,6 +37,8 @@ from nextbasket.query.ownership import Ownership
 from nextbasket.query.places import Places
 
 EXPORT_FORMATS = ("csv", "json", "parquet")
+LONGEST_STATEMENT = 262_144
+"""Bytes; Athena's quota of a statement's text."""
 
 
 class Workgroup:
@@ -239,12 +241,17 @@ class Workgroup:
 
         call = Call(sql, query_id, (database or self._database).lower(), tuple(parameters), limits, left)
         try:
-            handle = self._run(statements.read(sql), call)
+            handle = self._run(_read(sql), call)
+        except RecursionError as error:
+            raise self._failed(query_id, QueryError(statements.TOO_DEEP)) from error
         except NextbasketError as error:
-            if self._history is not None:
-                self._history.end(query_id, QueryState.FAILED, None, str(error))
-            raise
+            raise self._failed(query_id, error) from error.__cause__
         return RecordedHandle(handle, query_id, self._history)
+
+    def _failed(self, query_id: str, error: NextbasketError) -> NextbasketError:
+        if self._history is not None:
+            self._history.end(query_id, QueryState.FAILED, None, str(error))
+        return error
 
     def execute_and_save(
         self, sql: str, *, database: str | None = None, parameters: Sequence[Any] = (), limits: Limits | None = None
@@ -388,6 +395,16 @@ def save(handle: QueryHandle, path: Path, format: str) -> int:
         if part.exists():
             part.unlink()
     return rows
+
+
+def _read(sql: str) -> kinds.Statement:
+    size = len(sql.encode())
+    if size > LONGEST_STATEMENT:
+        raise QueryError(
+            f"the statement is {size:,} bytes long and may have {LONGEST_STATEMENT:,}, as in Athena: put values into a "
+            "table and join it."
+        )
+    return statements.read(sql)
 
 
 def _written(rows: int, began: float, call: Call) -> Listing:
