@@ -367,6 +367,38 @@ def test_a_writer_that_always_loses_gives_up_in_one_sentence(shop: Shop, monkeyp
     assert waits == list(range(1, 30))
 
 
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_a_fault_of_glue_leaves_the_commit_once_and_whole(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, carried_out: bool
+) -> None:
+    from moto.core.exceptions import JsonRESTError
+    from moto.glue.responses import GlueResponse
+
+    class FaultError(JsonRESTError):
+        code = 500
+
+    shop.catalog.define(ORDERS)
+    real = GlueResponse.update_table
+    asked: list[bool] = []
+
+    def faulty(self: GlueResponse) -> object:
+        asked.append(True)
+        if len(asked) > 1:
+            return real(self)
+        if carried_out:
+            real(self)
+        raise FaultError("InternalServiceException", "the answer got lost")
+
+    file = shop.write(1)
+    monkeypatch.setattr(GlueResponse, "update_table", faulty)
+    snapshot = shop.another().commit("shop.orders", APPEND, [file], run_id="r")
+    # Read by a catalog that has nothing in memory: pyiceberg deletes the manifests of a commit it takes for lost.
+    other = shop.another()
+    assert [found.id for found in other.snapshots("shop.orders")] == [snapshot.id]
+    assert [found.uri for found in other.scan("shop.orders").files] == [file.uri]
+    assert len(asked) == (1 if carried_out else 2)
+
+
 # --- what Glue has no place for
 
 

@@ -34,7 +34,7 @@ from nextbasket.catalog.in_place import scan_in_place
 from nextbasket.catalog.metadata import TableMetadata, read_metadata
 from nextbasket.catalog.names import split_name
 from nextbasket.errors import CommitConflictError, HomeError, InputError, NotFoundError
-from nextbasket.lake.aws_access import AwsAccess
+from nextbasket.lake.aws_access import AwsAccess, is_passing
 from nextbasket.lake.base import Lake, Zone
 from nextbasket.lake.s3_documents import S3Documents
 
@@ -289,7 +289,11 @@ class GlueCatalog:
         return drift
 
     def _tried(self, change: Callable[[], Result]) -> Result:
-        """Return what ``change`` returns, which is made again from the start when another program was faster."""
+        """Return what ``change`` returns, which is made again from the start when another program was faster.
+
+        So it is after a fault of Glue's: it may have carried out what it reports as failed, which ``change`` finds.
+        """
+        from botocore.exceptions import ClientError
         from pyiceberg.exceptions import CommitFailedException
 
         lost: Exception | None = None
@@ -298,11 +302,16 @@ class GlueCatalog:
                 self._wait(attempt)
             try:
                 with talking("change", "the Glue catalog"):
-                    return change()
+                    try:
+                        return change()
+                    except ClientError as error:
+                        if not is_passing(error):
+                            raise
+                        lost = error
             except (LostRaceError, CommitFailedException) as error:
                 lost = error
         raise CommitConflictError(
-            f"other programs kept changing the table first, {TRIES} times in a row ({lost}); run again."
+            f"Glue refused the change {TRIES} times in a row, or other programs were faster ({lost}); run again."
         ) from lost
 
     # --- inside --------------------------------------------------------------------------------------------------
@@ -352,7 +361,7 @@ class GlueCatalog:
         # A new one each time: it holds the credentials of this moment, which may be short-lived.
         return IcebergGlueCatalog(
             iceberg.CATALOG_NAME,
-            client=self._access.glue,
+            client=self._access.glue_once,
             warehouse=self._lake.uri(Zone.WAREHOUSE, "tables"),
             **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"},
             **self._access.iceberg_properties(),

@@ -117,7 +117,7 @@ class GlueTables:
         from botocore.exceptions import ClientError
 
         try:
-            self._access.glue.create_table(
+            self._access.glue_once.create_table(
                 DatabaseName=self.glue_name(definition.database),
                 TableInput=to_glue(definition, self._location(definition), {}),
             )
@@ -131,7 +131,7 @@ class GlueTables:
         from botocore.exceptions import ClientError
 
         try:
-            self._access.glue.update_table(
+            self._access.glue_once.update_table(
                 DatabaseName=table["DatabaseName"],
                 TableInput=to_glue(definition, self._location(definition), properties),
                 SkipArchive=True,

@@ -41,7 +41,7 @@ class AwsAccess:
         self._region = region
         self._lock = threading.Lock()
         self._session: Any = None
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, int], Any] = {}
 
     @property
     def s3(self) -> Any:
@@ -53,21 +53,30 @@ class AwsAccess:
         """The Glue client."""
         return self._client("glue", self._glue_endpoint)
 
-    def _client(self, service: str, endpoint: str | None) -> Any:
+    @property
+    def glue_once(self) -> Any:
+        """A Glue client that sends each request once.
+
+        For commits: one that was carried out, but whose answer got lost, would be refused when sent again, and
+        pyiceberg then deletes the manifests of the commit that stands.
+        """
+        return self._client("glue", self._glue_endpoint, attempts=1)
+
+    def _client(self, service: str, endpoint: str | None, attempts: int = 5) -> Any:
         # boto3's sessions are not safe to make clients from in several threads at once; clients are safe to share.
         with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self._new_client(service, endpoint)
-            return self._clients[service]
+            if (service, attempts) not in self._clients:
+                self._clients[service, attempts] = self._new_client(service, endpoint, attempts)
+            return self._clients[service, attempts]
 
-    def _new_client(self, service: str, endpoint: str | None) -> Any:
+    def _new_client(self, service: str, endpoint: str | None, attempts: int) -> Any:
         try:
             import boto3
         except ImportError as error:
             raise MissingExtraError("storage on S3", "aws") from error
         from botocore.config import Config
 
-        options: dict[str, Any] = {"retries": {"mode": "standard", "max_attempts": 5}}
+        options: dict[str, Any] = {"retries": {"mode": "standard", "total_max_attempts": attempts}}
         if endpoint is not None:
             # Other makes of S3 know buckets as the path's first part, and not all of them AWS's newer checksums.
             options["s3"] = {"addressing_style": "path"}
@@ -148,3 +157,10 @@ def is_refusal(error: Exception, *codes: str) -> bool:
     """Say whether boto3's error carries one of the codes (an error's name, or an HTTP status as text)."""
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", "")) in codes
+
+
+def is_passing(error: Exception) -> bool:
+    """Say whether boto3's error is a fault that passes: too many requests, or one on the service's side."""
+    response = getattr(error, "response", None) or {}
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 or is_refusal(error, "ThrottlingException", "Throttling", "TooManyRequestsException")
