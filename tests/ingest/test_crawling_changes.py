@@ -1,9 +1,12 @@
 """What a second crawl finds: drift, policies, files that are gone, and what a killed crawl leaves."""
 
 from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from nextbasket.catalog.base import ChangePolicy
@@ -195,3 +198,29 @@ def test_a_crawl_killed_anywhere_runs_again_and_ends_the_same(make_home: Any, tm
             home.crawl()
         assert end(home) == end(whole)
     assert dies_at > 9  # three states, three histories, three tables
+
+
+def test_types_of_typed_files_widen_without_another_meaning(home: Any) -> None:
+    """By itself DuckDB takes TRUE for 1 where another file has numbers."""
+    folder = Path(home.path) / "landing/things"
+    folder.mkdir(parents=True)
+    first: dict[str, Any] = {"n": pa.array([1], pa.int32()), "b": pa.array([True]), "d": pa.array([date(2026, 1, 1)])}
+    pq.write_table(pa.table(first), folder / "1.parquet")
+    home.crawl()
+    assert schema(home, "landing.things") == [("n", "int"), ("b", "boolean"), ("d", "date")]
+    at = pa.array([datetime(2026, 1, 1, 5)], pa.timestamp("us"))
+    pq.write_table(pa.table({"n": pa.array([2**40]), "b": pa.array([7]), "d": at}), folder / "2.parquet")
+    home.crawl()
+    assert schema(home, "landing.things") == [("n", "bigint"), ("b", "string"), ("d", "timestamp")]
+    assert home.rows("SELECT n, b, d FROM landing.things ORDER BY n") == [
+        (1, "true", datetime(2026, 1, 1)),
+        (2**40, "7", datetime(2026, 1, 1, 5)),
+    ]
+    pq.write_table(pa.table({"n": pa.array([0.5]), "b": ["x"], "d": ["soon"]}), folder / "3.parquet")
+    home.crawl()
+    assert schema(home, "landing.things") == [("n", "double"), ("b", "string"), ("d", "string")]
+    assert home.rows("SELECT n, b, d FROM landing.things ORDER BY n") == [
+        (0.5, "x", "soon"),
+        (1.0, "true", "2026-01-01"),
+        (float(2**40), "7", "2026-01-01 05:00:00"),
+    ]

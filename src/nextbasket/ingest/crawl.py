@@ -4,25 +4,23 @@ Only a part of a file is read, and a file that has not changed since the last cr
 in one step, so a crawl that is killed and runs again ends with the same tables.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from nextbasket.catalog.base import Catalog, ChangePolicy, Column, Drift, FileForm, TableDefinition
-from nextbasket.catalog.in_place import FORMS, Forms, runs_of
+from nextbasket.catalog.base import Catalog, ChangePolicy, Drift, TableDefinition
 from nextbasket.errors import NotFoundError
 from nextbasket.ingest.changes import DEPRECATED, Change, History, lines_of
 from nextbasket.ingest.classifiers import NOTHING, Classifier
 from nextbasket.ingest.content import State
 from nextbasket.ingest.file_shape import FileShape, Memory, look_at
-from nextbasket.ingest.grouping import CrawledFile, Group, groups_of
+from nextbasket.ingest.group_definition import own_form, table_columns, unlike, with_forms
+from nextbasket.ingest.grouping import CrawledFile, groups_of
 from nextbasket.ingest.naming import table_name
 from nextbasket.ingest.naming_groups import NamedGroup, named_groups
 from nextbasket.ingest.partitions import partition_columns
 from nextbasket.ingest.sources import is_data
-from nextbasket.ingest.typed_rows import HEADER_NAMES, TEXT_FORMS
 from nextbasket.lake.base import FileRef, Lake, Zone
 from nextbasket.progress import Progress, silent
 
@@ -31,8 +29,6 @@ DATABASE = "landing"
 
 _MARK = "UPDATED_BY_CRAWLER"
 _FILES_BETWEEN_PROGRESS = 100
-_SAID = ("delimiter", "quote", "encoding", "compression")
-_READERS = (*_SAID, "skip.header.line.count", HEADER_NAMES)
 
 
 class DeletePolicy(StrEnum):
@@ -141,7 +137,7 @@ class Crawler:
             at = _Place(progress, position, len(folders))
             files, opened = self._look(folder, refs, at)
             read += opened
-            unread += [_unread(file) for file in files if not file.shape.readable]
+            unread += [_why(file) for file in files if not file.shape.readable]
             taken = frozenset(table_name(name) for name in folders if name != folder)
             tables += self._define_folder(folder, files, others.get(folder, []), stored, taken)
         gone = self._see_to_gone(stored, {table.name for table in tables})
@@ -235,8 +231,8 @@ class Crawler:
     ) -> CrawledTable:
         group, classifier = one.group, self._classifier(folder)
         keys = partition_columns([file.inside[len(one.base) :].split("/")[:-1] for file in group.files])
-        columns, notes = _columns(group, {key.name for key in keys}, stored, classifier.types)
-        format_, parameters = _own_form(group, stored)
+        columns, notes = table_columns(group, {key.name for key in keys}, stored, classifier.types)
+        format_, parameters = own_form(group, stored)
         statistics = {"objectCount": str(group.size[0]), "sizeKey": str(group.size[1])}
         definition = TableDefinition(
             database=DATABASE,
@@ -254,8 +250,8 @@ class Crawler:
                 **statistics,
             },
         )
-        wanted = _with_forms(definition, one, all_, unread)
-        notes += _unlike(group, wanted)
+        wanted = with_forms(definition, one, all_, unread)
+        notes += unlike(group, wanted)
         applied = stored is None or self._policy.schema is ChangePolicy.UPDATE
         if wanted == stored:
             return CrawledTable(wanted.full_name, len(group.files), Drift(wanted.full_name), tuple(notes))
@@ -269,7 +265,7 @@ class Crawler:
             # The schema stays; which files there are and how each is written is no schema.
             there = {name: value for name, value in stored.parameters.items() if name != DEPRECATED}
             kept = replace(stored, parameters={**there, **statistics})
-            self._catalog.define(_with_forms(kept, one, all_, unread))
+            self._catalog.define(with_forms(kept, one, all_, unread))
         return CrawledTable(wanted.full_name, len(group.files), drift, tuple(notes), lines, applied)
 
     # --- what is gone --------------------------------------------------------------------------------------------
@@ -321,101 +317,3 @@ def _why(file: CrawledFile) -> str:
     """Say why a file is no table's; faults found by its reader name the file themselves."""
     name, fault = f"landing/{file.ref.key}", file.shape.fault
     return fault if fault.startswith(name) else f"{name}: {fault}"
-
-
-def _columns(
-    group: Group, keys: set[str], stored: TableDefinition | None, overrides: Mapping[str, str]
-) -> tuple[tuple[Column, ...], list[str]]:
-    """Return the table's columns: those it had first, in their order, then new ones; and what is worth knowing."""
-    types = group.types()
-    notes = [
-        f"the setting crawler.tables gives a type to the column {name}, which no file has"
-        for name in overrides
-        if name not in types
-    ]
-    notes += [f"the files hold the column {name}, too: the folder's value is read" for name in types if name in keys]
-    if group.renamed:
-        count = len(group.renamed)
-        example = next(iter(group.renamed))
-        notes.append(
-            f"{count} file{'s' if count > 1 else ''} without a header (such as {example}) "
-            "are read by position, as the other files' columns"
-        )
-    comments = {column.name: column.comment for column in stored.columns} if stored is not None else {}
-    ordered = [*(name for name in comments if name in types), *(name for name in types if name not in comments)]
-    columns = tuple(
-        Column(name, overrides.get(name, types[name]), comments.get(name, "")) for name in ordered if name not in keys
-    )
-    if not columns:
-        # Every column is a folder's, too: a table needs one of its own.
-        columns = tuple(Column(f"{name}_in_file", types[name]) for name in ordered)
-    return columns, notes
-
-
-def _own_form(group: Group, stored: TableDefinition | None) -> tuple[str, dict[str, str]]:
-    """Return the format and the reader's parameters of the table: the stored ones while files have them."""
-    counts = Counter((file.shape.format, tuple(file.shape.parameters.items())) for file in group.files)
-    if stored is not None:
-        for format_, parameters in counts:
-            if format_ == stored.format and dict(parameters).items() <= stored.parameters.items():
-                return format_, dict(parameters)
-    (format_, parameters), _ = max(counts.items(), key=lambda item: item[1])
-    return format_, dict(parameters)
-
-
-def _unlike(group: Group, definition: TableDefinition) -> list[str]:
-    """Say which files are not written as the table is, other than in their columns."""
-    own = {name: definition.parameters.get(name) for name in _READERS if name in definition.parameters}
-    differing: list[tuple[str, str]] = []
-    for file in group.files:
-        given = file.shape.parameters
-        parts = [f"{name} {given[name]!r}" for name in _SAID if name in given and given[name] != own.get(name)]
-        if file.shape.format != definition.format:
-            parts = [file.shape.format]
-        if parts:
-            differing.append((file.inside, ", ".join(parts)))
-    if not differing:
-        return []
-    inside, parts_ = differing[0]
-    many = f"{len(differing)} files are" if len(differing) > 1 else "1 file is"
-    return [f"{many} written differently and read so (such as {inside}: {parts_})"]
-
-
-def _with_forms(
-    definition: TableDefinition, one: NamedGroup, all_: Sequence[NamedGroup], unread: Sequence[str]
-) -> TableDefinition:
-    """Return the definition with what it says about files that are not written as the table is, or are not its own."""
-    own_columns = tuple(column.name for column in definition.columns)
-    own = {name: definition.parameters[name] for name in _READERS if name in definition.parameters}
-    made: dict[tuple[object, ...], FileForm | None] = {}
-    written: dict[str, FileForm | None] = {}
-    for file in one.group.files:
-        columns, shape = one.group.columns_of(file), file.shape
-        key = (shape.format, columns, id(shape.parameters))
-        if key not in made:
-            by_name = shape.format not in TEXT_FORMS
-            same = shape.format == definition.format and (
-                dict(shape.parameters) == own and (by_name or columns == own_columns)
-            )
-            made[key] = None if same else FileForm(shape.format, columns, dict(shape.parameters))
-        written[file.inside[len(one.base) :]] = made[key]
-    others = [file.inside for other in all_ if other is not one for file in other.group.files]
-    others = [name[len(one.base) :] for name in (*others, *unread) if name.startswith(one.base)]
-    if one.main or one.base:
-        excluded = [name[len(one.base) :] for name in unread if name.startswith(one.base)]
-        for other in all_ if one.main else ():
-            if other is not one:
-                excluded += [other.base] if other.base else [file.inside for file in other.group.files]
-        differing = any(form is not None for form in written.values())
-        forms = Forms(runs_of(written, others) if differing else (), tuple(sorted(excluded)))
-    else:
-        forms = Forms(runs_of(written, others), closed=True)
-    parameters = {name: value for name, value in definition.parameters.items() if name != FORMS}
-    if forms:
-        parameters[FORMS] = forms.as_text()
-    return replace(definition, parameters=parameters)
-
-
-def _unread(file: CrawledFile) -> str:
-    name = f"landing/{file.ref.key}"
-    return file.shape.fault if file.shape.fault.startswith(name) else f"{name}: {file.shape.fault}"
