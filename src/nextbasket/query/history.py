@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS query_history (
 )
 """
 _COLUMNS = "query_id, statement, engine, state, submitted_at, seconds, rows, scanned_bytes, error, result, process"
+TRIMMED_EVERY = 100
+"""After so many statements those beyond the newest are deleted."""
 ENDED_EARLY = "the process ended before the statement did."
 
 
@@ -64,16 +66,17 @@ class QueryHistory:
             with self._database.writing() as connection:
                 if not has_table(connection, "query_history"):
                     connection.execute(_SCHEMA)
-                connection.execute(
+                added = connection.execute(
                     "INSERT INTO query_history (query_id, statement, engine, state, submitted_at, process) "
                     "VALUES (?, ?, ?, ?, ?, ?)",
                     row,
                 )
-                connection.execute(
-                    "DELETE FROM query_history WHERE rowid <= "
-                    "(SELECT rowid FROM query_history ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
-                    (self._keep,),
-                )
+                if (added.lastrowid or 0) % TRIMMED_EVERY == 0:
+                    connection.execute(
+                        "DELETE FROM query_history WHERE rowid <= "
+                        "(SELECT rowid FROM query_history ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
+                        (self._keep,),
+                    )
 
     def end(self, query_id: str, state: QueryState, statistics: Statistics | None, error: str | None) -> None:
         """Note how a statement ended and what it took."""
@@ -108,7 +111,7 @@ class QueryHistory:
                 return []
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM query_history ORDER BY rowid DESC LIMIT ?",  # noqa: S608 (a constant)
-                (-1 if limit is None else limit,),
+                (self._keep if limit is None else min(limit, self._keep),),
             ).fetchall()
         return [_past(row) for row in rows]
 
