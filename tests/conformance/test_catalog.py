@@ -650,6 +650,8 @@ def test_a_view_is_a_definition_without_files(shop: Shop) -> None:
     assert shop.catalog.define(view).created
     assert shop.reopen().table("mine.busy") == view
     assert shop.catalog.tables("mine") == [view]
+    with pytest.raises(InputError, match=r"mine\.busy is a view and has no files of its own"):
+        shop.catalog.scan("mine.busy")
     changed = replace(view, parameters={**view.parameters, "view.statement": "SELECT 2 AS user_id"})
     assert shop.catalog.define(changed).altered == ("parameters",)
     assert shop.reopen().table("mine.busy") == changed

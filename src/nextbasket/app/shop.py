@@ -16,7 +16,7 @@ from filelock import FileLock
 from nextbasket.app.home import prepare_home
 from nextbasket.app.settings import Settings, read_settings
 from nextbasket.app.storage import Storage
-from nextbasket.catalog.base import Catalog, Scan, TableDefinition
+from nextbasket.catalog.base import VIEW, Catalog, Scan, TableDefinition
 from nextbasket.catalog.database import CatalogDatabase
 from nextbasket.catalog.in_place import FORMS
 from nextbasket.catalog.upkeep import Policy, Upkeep
@@ -36,7 +36,6 @@ from nextbasket.query.base import Limits, QueryEngine
 from nextbasket.query.duckdb import DuckDBEngine
 from nextbasket.query.history import QueryHistory
 from nextbasket.query.limits import bytes_of
-from nextbasket.query.lookup import VIEW
 from nextbasket.query.ownership import Ownership
 from nextbasket.query.readable import ReadableEngine
 from nextbasket.query.workgroup import Workgroup

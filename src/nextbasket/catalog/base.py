@@ -14,6 +14,8 @@ from typing import Protocol
 import pyarrow as pa
 
 ICEBERG = "iceberg"
+VIEW = "view"
+"""The format of a view's definition: it has a statement among its parameters, and no files."""
 
 FORMS = "nextbasket.forms"
 """The parameter of a table read in place that says which files of its location are written differently, or are not

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from nextbasket.catalog.base import FORMS, NULL_PARTITION, DataFile, FileForm, Scan, TableDefinition
+from nextbasket.catalog.base import FORMS, NULL_PARTITION, VIEW, DataFile, FileForm, Scan, TableDefinition
 from nextbasket.catalog.types import arrow_schema
+from nextbasket.errors import InputError
 from nextbasket.lake.base import FileRef, Lake, Zone
 
 __all__ = ["FORMS", "UNKNOWN_ROWS", "Forms", "partition_values", "runs_of", "scan_in_place"]
@@ -77,6 +78,8 @@ def scan_in_place(definition: TableDefinition, lake: Lake) -> Scan:
     Hidden names (that start with ``.`` or ``_``) are left out, as Athena has it. A file that lies in no folder of a
     partition key has NULL there.
     """
+    if definition.format == VIEW:
+        raise InputError(f"{definition.full_name} is a view and has no files of its own: read it with a query.")
     zone, key = lake.locate(definition.location)
     keys = [column.name for column in definition.partition_keys]
     forms = Forms.of(definition)

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from nextbasket.catalog.base import ICEBERG, Column, Scan, TableDefinition
+from nextbasket.catalog.base import ICEBERG, VIEW, Column, Scan, TableDefinition
 from nextbasket.query.base import QueryState, Statistics
-from nextbasket.query.lookup import VIEW, VIEW_STATEMENT
+from nextbasket.query.lookup import VIEW_STATEMENT
 
 
 class Listing:

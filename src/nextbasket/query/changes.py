@@ -14,13 +14,13 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from nextbasket.catalog.base import ICEBERG, Catalog, CommitMode, DataFile, Scan
+from nextbasket.catalog.base import ICEBERG, VIEW, Catalog, CommitMode, DataFile, Scan
 from nextbasket.errors import NotBuiltError, QueryError
 from nextbasket.query import assignable, dialect, kinds, parameters
 from nextbasket.query.base import Inputs, QueryEngine
 from nextbasket.query.dialect import PATH_COLUMN
 from nextbasket.query.inputs import local_path
-from nextbasket.query.lookup import VIEW, Lookup
+from nextbasket.query.lookup import Lookup
 from nextbasket.query.making import Call, Making, summary_of
 from nextbasket.query.places import Places
 

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from nextbasket.catalog.base import Catalog, Scan, TableDefinition
+from nextbasket.catalog.base import VIEW, Catalog, Scan, TableDefinition
 from nextbasket.catalog.types import arrow_schema
 from nextbasket.errors import NotFoundError, QueryError
 from nextbasket.query import dialect
@@ -21,10 +21,9 @@ from nextbasket.query.inputs import expression_tables
 from nextbasket.query.ownership import SYSTEM_DATABASE
 from nextbasket.query.references import Reference, ViewScan, references
 
-VIEW = "view"
-"""The format of a view's definition; its parameters hold the statement and the database of names without one."""
 VIEW_STATEMENT = "view.statement"
 VIEW_DATABASE = "view.database"
+"""A view's parameters: its statement, and the database of the names in it that have none."""
 
 _ABOUT = ("snapshots", "history", "files")
 LISTED = 1000

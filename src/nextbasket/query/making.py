@@ -12,12 +12,12 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from nextbasket.catalog.base import ICEBERG, Catalog, CommitMode, TableDefinition
+from nextbasket.catalog.base import ICEBERG, VIEW, Catalog, CommitMode, TableDefinition
 from nextbasket.catalog.types import arrow_schema, columns_of
 from nextbasket.errors import NotFoundError, QueryError
 from nextbasket.query import assignable, dialect, kinds
 from nextbasket.query.base import Inputs, Limits, QueryEngine
-from nextbasket.query.lookup import VIEW, VIEW_DATABASE, VIEW_STATEMENT, Lookup
+from nextbasket.query.lookup import VIEW_DATABASE, VIEW_STATEMENT, Lookup
 from nextbasket.query.ownership import CREATED_BY, Ownership
 from nextbasket.query.places import Places
 from nextbasket.query.references import ViewScan

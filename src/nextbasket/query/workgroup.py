@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlglot import exp
 
-from nextbasket.catalog.base import ICEBERG, Catalog, Column, CommitMode, Scan, Snapshot, TableDefinition
+from nextbasket.catalog.base import ICEBERG, VIEW, Catalog, Column, CommitMode, Scan, Snapshot, TableDefinition
 from nextbasket.catalog.types import columns_of
 from nextbasket.errors import HomeError, InputError, NextbasketError, NotFoundError, QueryError, UsageError
 from nextbasket.lake.base import Lake, Zone
@@ -31,7 +31,7 @@ from nextbasket.query.changes import Changes
 from nextbasket.query.formats import Format, write_text
 from nextbasket.query.history import PastQuery, QueryHistory, RecordedHandle
 from nextbasket.query.inputs import local_path
-from nextbasket.query.lookup import VIEW, Lookup
+from nextbasket.query.lookup import Lookup
 from nextbasket.query.making import Call, Making
 from nextbasket.query.ownership import Ownership
 from nextbasket.query.places import Places
