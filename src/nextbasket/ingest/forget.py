@@ -186,6 +186,7 @@ class Forgetter:
             source: table for table in LAYOUT.values() if table.name not in mapped for source in landing_tables(table)
         }
         seen: set[tuple[str | None, ...]] = set()
+        self._mend_times(content, pending)
         refs = [ref for ref in self._lake.list(Zone.LANDING) if is_data(ref.key)]
         for ref in sorted(refs, key=lambda ref: (ref.modified, ref.key)):
             progress(f"reading landing/{ref.key}", None)
@@ -208,6 +209,17 @@ class Forgetter:
         content.save()
         for one in pending.rewritten.values():
             pending.lines[f"landing/{one['key']}"] = one["removed"]
+
+    def _mend_times(self, content: LandedContent, pending: Pending) -> None:
+        """Give the files that a killed attempt wrote the times they had: the order of deliveries is that of times."""
+        landed = {ref.key: ref for ref in self._lake.list(Zone.LANDING)}
+        for new, one in pending.rewritten.items():
+            ref = landed.get(one["key"])
+            if ref is None or "modified" not in one or not isinstance(self._lake, KeepsTimes):
+                continue
+            modified = datetime.fromisoformat(one["modified"])
+            if ref.modified != modified and content.sha256(ref) == new:
+                content.remember(self._lake.set_modified(ref, modified), new)
 
     def _rewrite(
         self,
