@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from nextbasket.ingest.crawl import Crawler
 from nextbasket.ingest.grouping import alike
 
 
@@ -144,6 +145,26 @@ def test_what_cannot_be_read_is_said_and_left_out_of_its_table(home: Any) -> Non
     assert empty == "landing/sales/2.csv: it is empty"
     assert cut.startswith("landing/sales/3.parquet is not a whole Parquet file")
     assert other == "landing/sales/notes.docx: its name is not one of a data file"
+    assert home.rows("SELECT id FROM landing.sales") == [(1,)]
+    # The damaged file is tried again: what was missing may be an extra.
+    assert home.crawl().read == 1
+
+
+def test_a_file_that_goes_while_it_is_looked_for_is_left_out(home: Any) -> None:
+    put(home, {"sales/1.csv": "id\n1\n", "sales/2.csv": "id\n2\n"})
+
+    class Losing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(home.lake, name)
+
+        def open(self, ref: Any) -> Any:
+            if ref.key == "sales/2.csv":
+                home.lake.delete(ref)
+            return home.lake.open(ref)
+
+    report = Crawler(Losing(), home.catalog, home.catalog, clock=home.clock).crawl()
+    assert tables(report) == [("landing.sales", 1)]
+    assert "is gone" in report.unread[0]
     assert home.rows("SELECT id FROM landing.sales") == [(1,)]
 
 

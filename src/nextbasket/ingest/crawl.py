@@ -14,7 +14,7 @@ from nextbasket.errors import NotFoundError
 from nextbasket.ingest.changes import DEPRECATED, Change, History, lines_of
 from nextbasket.ingest.classifiers import NOTHING, Classifier
 from nextbasket.ingest.content import State
-from nextbasket.ingest.file_shape import FileShape, Memory, look_at
+from nextbasket.ingest.file_shape import UNREADABLE, FileShape, Memory, look_at
 from nextbasket.ingest.group_definition import own_form, table_columns, unlike, with_forms
 from nextbasket.ingest.grouping import CrawledFile, groups_of
 from nextbasket.ingest.naming import table_name
@@ -191,7 +191,9 @@ class Crawler:
                 opened += 1
                 if opened % _FILES_BETWEEN_PROGRESS == 0:
                     at.say(f"crawling {folder}: {number + 1:,} of {len(refs):,} files", number / len(refs))
-            seen[ref.key] = entry
+            if entry[2].format != UNREADABLE:
+                # What could not be read may be readable next time, with an extra installed.
+                seen[ref.key] = entry
             files.append(CrawledFile(ref, ref.key.partition("/")[2], entry[2]))
         if opened or known.keys() != seen.keys():
             self._memory.remember(folder, classifier, seen)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from nextbasket.errors import InputError, MissingExtraError
+from nextbasket.errors import InputError, MissingExtraError, NotFoundError
 from nextbasket.ingest.classifiers import NOTHING, Classifier
 from nextbasket.ingest.content import State
 from nextbasket.ingest.landed import compression, form_of, shape_of
@@ -52,7 +52,7 @@ def look_at(lake: Lake, ref: FileRef, classifier: Classifier = NOTHING) -> FileS
         shape = shape_of(lake, ref, classifier.known)
         open_question = bool(shape.columns) and not shape.header and classifier.header is None
         headed = shape_of(lake, ref, replace(classifier.known, header=True)) if open_question else None
-    except (InputError, MissingExtraError) as error:
+    except (InputError, MissingExtraError, NotFoundError) as error:
         return FileShape(UNREADABLE, fault=str(error))
     if not shape.columns:
         return FileShape(EMPTY, fault="it is empty")
