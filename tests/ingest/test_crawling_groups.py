@@ -83,7 +83,7 @@ def test_files_of_several_forms_are_one_table_when_their_columns_are(home: Any) 
 def test_a_file_without_a_header_is_read_as_the_others_columns(home: Any) -> None:
     put(home, {"sales/1.csv": "id,amount\n1,1.5\n", "sales/2.csv": "2,2.5\n3,3.5\n"})
     (table,) = home.crawl().tables
-    assert table.notes == ("1 file without a header (such as 2.csv) are read by position, as the other files' columns",)
+    assert table.notes == ("the file without a header 2.csv: read by position, as the other files' columns",)
     assert home.rows("SELECT id, amount FROM landing.sales ORDER BY id") == [(1, 1.5), (2, 2.5), (3, 3.5)]
 
 

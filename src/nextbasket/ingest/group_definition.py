@@ -27,11 +27,8 @@ def table_columns(
     notes += [f"the files hold the column {name}, too: the folder's value is read" for name in types if name in keys]
     if group.renamed:
         count = len(group.renamed)
-        example = next(iter(group.renamed))
-        notes.append(
-            f"{count} file{'s' if count > 1 else ''} without a header (such as {example}) "
-            "are read by position, as the other files' columns"
-        )
+        many = f"{count} files without a header, such as" if count > 1 else "the file without a header"
+        notes.append(f"{many} {next(iter(group.renamed))}: read by position, as the other files' columns")
     comments = {column.name: column.comment for column in stored.columns} if stored is not None else {}
     ordered = [*(name for name in comments if name in types), *(name for name in types if name not in comments)]
     columns = tuple(

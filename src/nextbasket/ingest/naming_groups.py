@@ -93,7 +93,7 @@ def _stem(group: Group) -> str:
     same = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
     common = first[: min(same, len(last))]
     shown = _TAIL.sub("", common).strip("-_. ")
-    return table_name(shown) if len(shown) > 1 else group.files[0].shape.format
+    return table_name(shown) if shown else group.files[0].shape.format
 
 
 def _free(wanted: str, used: set[str]) -> str:
