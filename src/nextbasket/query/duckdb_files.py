@@ -110,7 +110,9 @@ class _Reading:
         """Return a table function call without its closing parenthesis, so that options can follow."""
         files = "[" + ", ".join(map(literal, self._paths)) + "]"
         if self._scan.format in _BY_NAME:
-            return f"read_parquet({files}, union_by_name=true"
+            # Files made from landed ones all have the table's columns: only the first need be asked.
+            alike = all(uri in self._scan.sources for uri in self._group.uris)
+            return f"read_parquet({files}, union_by_name={'false' if alike else 'true'}"
         # What a file holds under a partition key's name is read over: the folder says the value.
         kinds = {name if name not in self._keys else f"file {name}": self._kind(name) for name in self._group.columns}
         columns = "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in kinds.items()) + "}"
