@@ -17,7 +17,6 @@ import duckdb
 
 BENCH = Path(__file__).resolve().parent
 NEXTBASKET = str(Path(sys.executable).parent / "nextbasket")
-DAY = "2026-11-22"
 
 
 def timed(*command: str) -> float:
@@ -26,21 +25,24 @@ def timed(*command: str) -> float:
     return time.perf_counter() - began
 
 
-def increment(shop: Path, folder: Path, *, delivered: bool) -> None:
+def increment(shop: Path, folder: Path, day: int, *, delivered: bool) -> None:
     """Write the next order of 10,000 shoppers; ``delivered`` says eval_set too, as Instacart's files do."""
     folder.mkdir(parents=True)
+    date = f"2026-11-{day:02d}"
     con = duckdb.connect()
     con.execute(f"create table orders as from read_csv('{shop}/orders.csv')")
-    con.execute("""create table day as select (select max(order_id) from orders) + row_number() over () as order_id,
-        user_id, 'train' as eval_set, n + 1 as order_number, 0 as order_dow, 10 as order_hour_of_day,
+    con.execute(f"""create table day as select (select max(order_id) from orders)
+            + {day} * 10000 + row_number() over () as order_id,
+        user_id, 'train' as eval_set, n + {day} as order_number, 0 as order_dow, 10 as order_hour_of_day,
         7.0 as days_since_prior_order
-        from (select user_id, max(order_number) n from orders group by user_id order by hash(user_id) limit 10000)""")
+        from (select user_id, max(order_number) n from orders group by user_id
+            order by hash(user_id + {day}) limit 10000)""")
     columns = "*" if delivered else "* exclude (eval_set)"
-    con.execute(f"copy (select {columns} from day order by order_id) to '{folder}/orders_{DAY}.csv'")
+    con.execute(f"copy (select {columns} from day order by order_id) to '{folder}/orders_{date}.csv'")
     (folder / "order_products").mkdir()
     con.execute(f"""copy (select order_id, 1 + (hash(order_id) % 4000) * 10 + place as product_id,
         place + 1 as add_to_cart_order, place % 2 as reordered from day, range(10) t(place)
-        order by order_id, place) to '{folder}/order_products/{DAY}.csv'""")
+        order by order_id, place) to '{folder}/order_products/{date}.csv'""")
 
 
 def main() -> None:
@@ -63,10 +65,12 @@ def main() -> None:
         found.setdefault("land", []).append(timed(NEXTBASKET, "--home", str(home), "land", str(options.shop)))
         found.setdefault("crawl", []).append(timed(NEXTBASKET, "--home", str(home), "crawl"))
         found.setdefault("load", []).append(timed(NEXTBASKET, "--home", str(home), "load"))
-        for name, delivered in (("one day, eval_set delivered", True), ("one day, eval_set derived", False)):
+        # From the first day without eval_set on it is derived: that day for all orders, then for the day's shoppers.
+        days = ("one day, eval_set delivered", "one day, eval_set derived first", "one day, eval_set derived")
+        for day, name in enumerate(days, 1):
             folder = options.work / "day"
             shutil.rmtree(folder, ignore_errors=True)
-            increment(options.shop, folder, delivered=delivered)
+            increment(options.shop, folder, day, delivered=day == 1)
             timed(NEXTBASKET, "--home", str(home), "land", str(folder))
             found.setdefault(name, []).append(timed(NEXTBASKET, "--home", str(home), "load"))
     medians = {name: round(statistics.median(each), 2) for name, each in found.items()}

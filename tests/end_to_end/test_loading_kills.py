@@ -61,10 +61,10 @@ def worker() -> Iterator[Worker]:
 def days(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two folders: the first days of a shop, and the rest: corrections and late orders of the first among it."""
     folder = tmp_path_factory.mktemp("days")
-    made = make_days(3, days=6)
+    made = make_days(3, days=3, shoppers=6)
     files = shuffled(made, 4)
     first = [next(file for file in files if file.path.startswith(name)) for name in ("orders", "order_pro", "products")]
-    for name, some in (("first", first + files[:6]), ("rest", files)):
+    for name, some in (("first", first + files[:3]), ("rest", files)):
         for file in some:
             path = folder / name / file.path
             path.parent.mkdir(parents=True, exist_ok=True)

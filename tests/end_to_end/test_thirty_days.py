@@ -59,7 +59,7 @@ def deliver(home: Path, days: Days, seed: int) -> dict[str, list[tuple[Any, ...]
     first = sorted(first, key=files.index)
     portions = [first]
     while rest:
-        size = chance.randint(1, 12)
+        size = chance.randint(8, 30)
         portions.append(rest[:size])
         rest = rest[size:]
     run = 0

@@ -117,6 +117,9 @@ def test_lines_that_come_before_their_order_wait_for_it(home: Any) -> None:
     assert [row["raw"] for row in home.quarantined("order_products")] == ["5,x,1,1", "6,12,1"]
     assert home.rows("SELECT COUNT(*) FROM quarantine.order_products") == [(2,)]
     assert counted(home, "order_products") == 3
+    (sha256,) = {file.sha256 for file in report.files if file.key == "order_products/2026-11-01.csv"}
+    settled = home.catalog.ingested(sha256, "shop.order_products")
+    assert [settled[name] for name in ("accepted", "merged", "quarantined")] == ["2", "0", "2"]
     assert prior(home) == [(1, 10, 1)]
     assert not home.load().changed
     home.take({"orders_2026-11-03.csv": HEADER + "6,9,1,1\n"})
@@ -223,3 +226,24 @@ def test_an_increment_leaves_the_data_files_alone_that_it_does_not_touch(home: A
     assert before["orders"] < set(home.catalog.scan("shop.orders").files)
     assert prior(home) == [(1, 10, 1), (2, 10, 1), (3, 10, 1)]
     assert home.catalog.snapshots("shop.order_products_prior")[-1].operation == "append"
+
+
+@pytest.mark.slow
+def test_rows_that_name_what_is_not_there_are_noted(home: Any) -> None:
+    products = "product_id,product_name,aisle_id,department_id\n10,Milk,1,\n11,Bread,2,9\n"
+    report = home.take(
+        {
+            **BASE,
+            "products.csv": products,
+            "aisles.csv": "aisle_id,aisle\n1,dairy\n",
+            "order_products.csv": LINES + "1,10,1\n1,12,2\n1,13,3\n",
+        }
+    )
+
+    assert "2 new rows of order_products name 2 values of product_id that products lacks, for example 12; " in str(
+        report.notes
+    )
+    assert "1 new rows of products name 1 values of aisle_id that aisles lacks, for example 2; " in str(report.notes)
+    assert "departments lacks" not in str(report.notes)
+    report = home.take({SECOND: LINES + "1,A7,1\n", "products/new.csv": products + "A7,Tea,1,1\n"})
+    assert "product_id is text in all tables: products has 'A7', which is no plain whole number" in report.notes

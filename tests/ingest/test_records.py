@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextbasket.ingest import records
-from nextbasket.ingest.records import LINE, RAW, REASON, UNCLOSED, Anatomy, RecordReader, examine
+from nextbasket.ingest.records import LINE, RAW, REASON, UNCLOSED, Anatomy, RecordReader, Signs, examine
 
 _words = st.text(st.sampled_from("abc xyzä€'.-0123456789"), max_size=6)
 
@@ -99,8 +99,17 @@ def test_an_examined_file_has_the_records_and_the_digits_it_says(rows: list[list
     text = "\n".join(["a,b", *(",".join(row) for row in rows)]) + ("\n" if last else "")
     values = [value for row in rows for value in row]
     digits = all(value == "0" or (value.isdigit() and value[:1] != "0") or not value for value in values)
+    columns = tuple(_signs([row[at] for row in rows]) for at in range(2))
 
-    assert examine(io.BytesIO(text.encode()), ",", 2, header=True) == Anatomy(True, digits, len(rows))
+    assert examine(io.BytesIO(text.encode()), ",", 2, header=True) == Anatomy(True, digits, len(rows), columns)
+
+
+def _signs(values: list[str]) -> Signs:
+    if not all(set(value) <= set("0123456789.") for value in values):
+        return Signs.ANY
+    if any("." in value for value in values):
+        return Signs.POINTS
+    return Signs.ZEROS if any(len(value) > 1 and value[0] == "0" for value in values) else Signs.DIGITS
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,8 @@ def fates(shop: Shop) -> dict[str, dict[str, Any]]:
         table = counted.setdefault(
             file.table, {"files": 0, "accepted": 0, "merged": 0, "dropped": {}, "quarantined": 0}
         )
-        table["files"] += 1
+        # An entry with fewer than none tells of lines that had waited: their file was counted when it was loaded.
+        table["files"] += file.quarantined >= 0
         table["accepted"] += file.accepted
         table["merged"] += file.merged
         table["quarantined"] += file.quarantined

@@ -8,7 +8,8 @@ committer was killed in between. ``ledger_position`` says up to which metadata f
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,6 +125,22 @@ def merged_with(indexed: Iterable[IngestedFile], metadata: Iterable[TableMetadat
             for file in files_of(stored.snapshot):
                 files[file.sha256, file.table, file.key, file.snapshot_id] = file
     return sorted(files.values(), key=lambda file: (file.at, file.table, file.key))
+
+
+def settled(files: Sequence[IngestedFile]) -> Mapping[str, str] | None:
+    """Return what became of a content's lines by now, as texts, from its entries, oldest first; None without any.
+
+    The latest load counts. An entry with fewer than no quarantined lines is no load: it tells of lines that had waited
+    in quarantine and were taken, and adds to the one before it.
+    """
+    found: IngestedFile | None = None
+    for file in files:
+        if found is None or file.quarantined >= 0:
+            found = file
+            continue
+        counts = {name: getattr(found, name) + getattr(file, name) for name in ("accepted", "merged", "quarantined")}
+        found = replace(file, dropped=found.dropped, **counts)
+    return found.as_texts() if found is not None else None
 
 
 def _row(file: IngestedFile) -> tuple[str, str, str, str, int, str, str]:

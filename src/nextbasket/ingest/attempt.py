@@ -37,6 +37,7 @@ class TableLoad:
     counted: tuple[Counted, ...] = ()
     rows: CheckedRows | None = None
     clean: Scan | None = None
+    clean_folder: str = ""
     paths: bool = False
     again: dict[int, tuple[str, str]] = field(default_factory=dict)
     removed: Scan | None = None

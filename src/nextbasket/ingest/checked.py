@@ -35,6 +35,7 @@ class CheckedRows:
     ``total`` counts all, ``faulty`` those with a reason, ``dropped`` those a mapping left out; ``duplicates`` says
     whether two good lines share a key; ``text_ids`` names the id columns in which some good value is no integer.
     Of orders, ``complete_sets`` says that each good one has an eval_set, ``has_train`` that one is ``train``.
+    ``typed`` rows are as they are stored: all good, each key once, without the ``src_`` columns.
     """
 
     table: LayoutTable
@@ -46,6 +47,7 @@ class CheckedRows:
     text_ids: frozenset[str]
     complete_sets: bool = True
     has_train: bool = False
+    typed: bool = False
 
     @property
     def good(self) -> int:
@@ -59,7 +61,7 @@ class CheckedRows:
     def good_rows(self) -> ir.Table:
         """Return the lines to load, a key's lines all of them."""
         rows = self.rows()
-        return rows.filter(rows[REASON].isnull() & rows[DROPPED].isnull())
+        return rows if self.typed else rows.filter(rows[REASON].isnull() & rows[DROPPED].isnull())
 
     def latest(self) -> ir.Table:
         """Return the lines to load, for each key the one delivered last."""
@@ -253,9 +255,15 @@ class Orders:
             found[self.new.scan.table] = self.new.scan
         return found
 
+    @property
+    def whole_numbers(self) -> bool:
+        """Whether all their ids are whole numbers."""
+        stored = self.shop is None or pa.types.is_integer(self.shop.schema.field("order_id").type)
+        return stored and (self.new is None or "order_id" not in self.new.text_ids)
+
     def select(self) -> exp.Query:
-        """Return the ids as ``known_order``, each once, as text."""
-        column = "CAST(order_id AS varchar) AS known_order"
+        """Return the ids as ``known_order``, as BIGINT where all are whole numbers, else as text; some twice."""
+        column = f"CAST(order_id AS {'bigint' if self.whole_numbers else 'varchar'}) AS known_order"
         parts: list[exp.Select] = []
         if self.shop is not None:
             stored = exp.select(column, dialect="athena").from_(exp.to_table(self.shop.table, dialect="athena"))
@@ -265,9 +273,8 @@ class Orders:
             parts.append(stored)
         if self.new is not None:
             new = exp.select(column, dialect="athena").from_(exp.to_table(self.new.scan.table, dialect="athena"))
-            parts.append(new.where(f"{REASON} IS NULL AND {DROPPED} IS NULL").distinct())
-        # An order that is delivered again stands in both.
-        return parts[0] if len(parts) == 1 else exp.union(*parts)
+            parts.append(new if self.new.typed else new.where(f"{REASON} IS NULL AND {DROPPED} IS NULL"))
+        return parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
 
     def ids(self, kind: str = "string") -> ir.Table:
         """Return the ids as ``known_order``, as text or as ``int64``; an id may stand there twice."""
@@ -317,11 +324,18 @@ def _left_out(rows: exp.Select, names: Sequence[str], why: Mapping[int, str]) ->
 
 
 def _with_unknown_marked(rows: exp.Query, names: Sequence[str], known: Orders) -> exp.Select:
-    unknown = f"{DROPPED} IS NULL AND known_order IS NULL"
-    message = "'there is no order with the order_id ''' || rows.order_id || ''''"
+    order = "order_id"
+    if known.whole_numbers:
+        # An id that is no whole number, as they are written, is none of these orders.
+        order = (
+            "CASE WHEN CAST(TRY_CAST(order_id AS bigint) AS varchar) = order_id THEN TRY_CAST(order_id AS bigint) END"
+        )
+    ids = exp.select("known_order").from_(known.select().subquery("known")).where("known_order IS NOT NULL")
+    there: exp.Expr = exp.maybe_parse(order, dialect="athena").isin(query=ids)
+    marked = exp.select("*", exp.alias_(exp.func("COALESCE", there, exp.false()), "is_known"))
+    unknown = f"{DROPPED} IS NULL AND NOT is_known"
+    before, after = (exp.Literal.string(text).sql(dialect="athena") for text in (NO_ORDER, "'"))
+    message = f"{before} || order_id || {after}"
     reason = f"CASE WHEN {REASON} IS NOT NULL THEN {REASON} WHEN {unknown} THEN {message} END"
-    columns = [f"{reason} AS {REASON}" if name == REASON else f"rows.{name} AS {name}" for name in names]
-    joined = exp.select(*columns, dialect="athena").from_(rows.subquery("rows"))
-    return joined.join(
-        known.select().subquery("known"), on="rows.order_id = known.known_order", join_type="left", dialect="athena"
-    )
+    columns = [f"{reason} AS {REASON}" if name == REASON else name for name in names]
+    return exp.select(*columns, dialect="athena").from_(marked.from_(rows.subquery("rows")).subquery("marked"))

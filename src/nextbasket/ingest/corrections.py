@@ -82,16 +82,15 @@ def arrivals(landed: Sequence[LandedFile], ledger: Sequence[IngestedFile]) -> Ar
     replaced = {
         at: last[file.name] for at, file in enumerate(new) if file.name in last and last[file.name] != file.ref.key
     }
-    current: dict[str, tuple[str | None, str]] = {}
-    for name, sha256 in loaded:
-        current[name or sha256] = (name, sha256)
+    # A key holds one content at a time: what it held before was overwritten in place.
+    current = {pair[0] or key: pair for pair, key in loaded.items()}
     there = {file.sha256: file for file in landed}
     former, others, lost = [], [], []
-    for name, sha256 in loaded:
-        if current[name or sha256] != (name, sha256):
+    for (name, sha256), key in loaded.items():
+        if current[name or key] != (name, sha256):
             continue
         if sha256 not in there:
-            lost.append(loaded[name, sha256])
+            lost.append(key)
         elif name in last:
             former.append(there[sha256])
         else:

@@ -1,20 +1,17 @@
 """Order lines: checked against the orders they name, written straight where all are clean, kept where they wait."""
 
-from dataclasses import replace
 from typing import Any
 
-import ibis
-import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nextbasket.catalog.base import DataFile, Scan
-from nextbasket.errors import QueryError
 from nextbasket.grocery.tables import ORDER_PRODUCTS
 from nextbasket.ingest.attempt import Attempt, TableLoad
 from nextbasket.ingest.checked import NO_ORDER, CheckedRows, Orders
-from nextbasket.ingest.checks import FILE, checked_schema, shop_columns
+from nextbasket.ingest.checks import FILE, checked_schema
+from nextbasket.ingest.clean import is_faultless, write_clean
 from nextbasket.ingest.counting import file_names
 from nextbasket.ingest.records import REASON
 from nextbasket.ingest.shop import unbound
@@ -45,65 +42,34 @@ class LineChecks:
 
     # --- clean files ---------------------------------------------------------------------------------------------
 
-    def write_clean(self, table: TableLoad, staged: Staged, ids: dict[str, str]) -> bool:
-        """Write lines straight into their table's files where nothing is wrong with any of them; else say no.
-
-        This is the way of a whole shop's files: they are read once, and checked as they stand in Parquet.
-        """
-        attempt = self._attempt
-        scan = attempt.shop.define(table.name, shop_columns(table.layout, ids))
-        wanted = ibis.Schema.from_pyarrow(pa.schema([field.remove_metadata() for field in scan.schema]))
-        union: ir.Table | None = None
-        for direct in staged.direct:
-            rows = unbound(direct.scan)
-            part = rows.select(
-                **{
-                    name: rows[name].cast(kind) if name in rows.columns else ibis.null(kind)
-                    for name, kind in wanted.items()
-                }
-            )
-            union = part if union is None else union.union(part)
-        folder = attempt.lasting()
-        try:
-            inputs = {direct.scan.table: direct.scan for direct in staged.direct}
-            files = attempt.engine.write(union, inputs, folder, scan.schema)
-        except QueryError:
-            # A strict engine gives up at the first line that is not right: then the file is cut into records.
-            attempt.discard(folder)
+    def take_clean(self, table: TableLoad, staged: Staged, ids: dict[str, str]) -> bool:
+        """Write lines straight into their table's files where nothing is wrong with any of them; else say no."""
+        found = write_clean(self._attempt, table, staged, ids)
+        if found is None:
             return False
-        written = replace(scan, table="staged.order_products_clean", files=tuple(files))
-        if sum(file.rows for file in files) == staged.records and self._are_clean(written, scan):
-            table.clean = written
+        written, folder = found
+        if is_faultless(self._attempt, table.layout, written) and self._belong(written):
+            table.clean, table.counted = written, staged.counted
             return True
-        attempt.discard(folder)
+        self._attempt.discard(folder)
         return False
 
-    def _are_clean(self, written: Scan, existing: Scan) -> bool:
+    def _belong(self, written: Scan) -> bool:
+        """Say whether all lines belong to orders, and none is there twice or was there before."""
         attempt = self._attempt
         inputs = {written.table: written}
         rows = unbound(written)
-        faults = []
-        for rule in ORDER_PRODUCTS.columns:
-            column = rows[rule.name]
-            if not rule.null:
-                faults.append(column.isnull())
-            if rule.minimum is not None and rule.maximum is not None:
-                faults.append((column < int(rule.minimum)) | (column > int(rule.maximum)))
-        count = sum(file.rows for file in written.files)
-        found = attempt.checker.one(
-            rows.aggregate(**{f"f{at}": fault.fill_null(False).sum() for at, fault in enumerate(faults)}), inputs
-        )
-        if any(found.values()):
-            return False
         kind = "int64" if rows.order_id.type().is_integer() else "string"
         known = self.orders.ids(kind)
         unknown = rows.anti_join(known, rows.order_id == known.known_order)
         if attempt.count(unknown, {**inputs, **self.orders.inputs}):
             return False
-        if existing.files:
+        existing = attempt.shop.scan(ORDER_PRODUCTS.name)
+        if existing is not None and existing.files:
             again = rows.semi_join(unbound(existing), list(ORDER_PRODUCTS.key))
             if attempt.count(again, {**inputs, existing.table: existing}):
                 return False
+        count = sum(file.rows for file in written.files)
         return not attempt.checker.has_duplicates(rows.select(*ORDER_PRODUCTS.key), inputs, count)
 
     # --- lines that wait -----------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ the ledger yet: the next load takes those and ends with the tables of an undistu
 one's commit computes again from there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -14,34 +14,33 @@ import pyarrow as pa
 
 from nextbasket.catalog.base import Catalog, CommitMode, Scan
 from nextbasket.definitions.store import Definitions
-from nextbasket.errors import CommitConflictError, InputError, QueryError
+from nextbasket.errors import CommitConflictError, QueryError
 from nextbasket.grocery.tables import LAYOUT, ORDER_PRODUCTS, ORDERS
 from nextbasket.ingest.attempt import Attempt, TableLoad
-from nextbasket.ingest.checked import CheckedRows, Orders, is_integer
-from nextbasket.ingest.checks import PATH, checked, shop_columns
-from nextbasket.ingest.content import LandedContent
-from nextbasket.ingest.corrections import LandedFile, arrivals
+from nextbasket.ingest.checked import Orders, is_integer
+from nextbasket.ingest.checks import shop_columns
+from nextbasket.ingest.clean import check_clean_orders, looks_clean
 from nextbasket.ingest.counting import FateCounter, check_total
-from nextbasket.ingest.deliveries import landed_files, landing_tables, open_delivery
 from nextbasket.ingest.eval_set import PROPERTY, EvalSets
 from nextbasket.ingest.fates import FileFates, LoadedTable, LoadReport, summary_of
+from nextbasket.ingest.finding import Finder
 from nextbasket.ingest.lines import LineChecks, renumbered
-from nextbasket.ingest.mapping import SUMMARY, SourceFile, mapping_of, mapping_texts
-from nextbasket.ingest.mapping import Mapping as TableMapping
+from nextbasket.ingest.mapped import check_mapped, summary_of_mapping
+from nextbasket.ingest.mapping import SUMMARY
 from nextbasket.ingest.prior import PRIOR, PriorLines, TableChange
 from nextbasket.ingest.quarantine import Quarantine
+from nextbasket.ingest.references import notes_on_unknown
 from nextbasket.ingest.shop import DATABASE, PendingCommit, Shop, unbound
-from nextbasket.ingest.staging import Counted
 from nextbasket.ingest.versions import Changes, Versions, typed
 from nextbasket.ingest.waiting import WAITING, Texts, WaitingLines, checked_file, in_order
 from nextbasket.ingest.withdrawals import WITHDRAWN, Withdrawals
-from nextbasket.lake.base import FileRef, Lake
+from nextbasket.lake.base import Lake
 from nextbasket.progress import Progress, silent
 from nextbasket.query.workgroup import Workgroup
 
 _LINES = ORDER_PRODUCTS.name
 _WITHDRAWING = "nextbasket.withdrawing"
-"""The property of ``shop.orders`` that says that orders were taken out and their lines perhaps not yet."""
+"""The property of ``shop.orders`` that says that orders may be gone of which the lines are still there."""
 
 _TRIES = 100
 
@@ -127,7 +126,7 @@ class _Load:
         self._workgroup = workgroup
         self._definitions = definitions
         self._done = done
-        self._content = LandedContent(attempt.lake, catalog)
+        self._catalog = catalog
         self._fates = FateCounter(attempt, Quarantine(attempt.lake, catalog))
         self._waiting = WaitingLines(attempt.lake, catalog)
         self._withdrawals = Withdrawals(attempt)
@@ -141,7 +140,14 @@ class _Load:
         self._withdrawing = self._shop.property(ORDERS.name, _WITHDRAWING) == "yes"
 
     def run(self, progress: Progress) -> LoadReport:
-        self._find()
+        Finder(
+            self._attempt,
+            self._catalog,
+            self._workgroup,
+            self._definitions,
+            self._tables,
+            withdrawing=self._withdrawing,
+        ).find()
         if any(table.new for table in self._tables.values()) or self._waiting.key or self._withdrawing:
             for position, table in enumerate(self._tables.values()):
                 progress(f"checking {table.name}", 0.1 + 0.1 * position)
@@ -150,6 +156,7 @@ class _Load:
                     self._withdraw(table)
             progress("checking order_products", 0.3)
             ids = self._check_lines(self._tables[_LINES], progress)
+            self._attempt.notes += notes_on_unknown(self._attempt, self._tables)
             for position, table in enumerate(self._tables.values()):
                 progress(f"writing {table.name}", 0.6 + 0.05 * position)
                 self._finish(table, ids)
@@ -167,79 +174,19 @@ class _Load:
         notes = tuple(dict.fromkeys(self._attempt.notes))
         return LoadReport(tuple(loaded), tuple(self._done.fates), notes, eval_set)
 
-    # --- finding what is new -------------------------------------------------------------------------------------
-
-    def _find(self) -> None:
-        """Find new files and changed mappings; raises InputError with all faults of all tables."""
-        landed = landed_files(self._lake)
-        texts = mapping_texts(self._definitions)
-        faults: list[str] = []
-        for name, table in self._tables.items():
-            before = len(faults)
-            if name in texts:
-                table.mapped = True
-                faults += self._find_mapping(table, texts[name], landed)
-            else:
-                faults += self._find_deliveries(table, landed)
-            lacks = not table.new and not table.layout.optional and not self._shop.columns(name)
-            if lacks and len(faults) == before:
-                where = " or ".join(f"landing/{source}/" for source in landing_tables(table.layout))
-                faults.append(
-                    f"the table {name} is missing: land {name}.csv (there is no file in {where}), "
-                    f"or map your own files in definitions/mappings/{name}.sql"
-                )
-        self._content.save()
-        if faults:
-            raise InputError("\n".join(f"{fault}." for fault in faults))
-
-    def _find_deliveries(self, table: TableLoad, landed: Mapping[str, Sequence[FileRef]]) -> list[str]:
-        refs = [ref for source in landing_tables(table.layout) for ref in landed.get(source, ())]
-        files = [LandedFile(ref, self._content.sha256(ref)) for ref in refs]
-        table.arrivals = arrivals(files, self._shop.ledger(table.name))
-        faults: list[str] = []
-        deliveries = []
-        for file in table.arrivals.new:
-            delivery, wrong, notes = open_delivery(self._lake, table.layout, file.ref, file.sha256)
-            faults += [f"{fault}; then delete {delivery.name} and land the corrected file" for fault in wrong]
-            self._attempt.notes += notes
-            deliveries.append(delivery)
-        if deliveries and all(delivery.empty for delivery in deliveries) and not self._shop.columns(table.name):
-            if table.layout.optional:
-                return faults
-            return [f"the table {table.name} is missing: {deliveries[0].name} is empty, without even a header"]
-        table.deliveries = tuple(deliveries)
-        return faults
-
-    def _find_mapping(self, table: TableLoad, sql: str, landed: Mapping[str, Sequence[FileRef]]) -> list[str]:
-        inputs = self._workgroup.inputs(sql)
-        files = {
-            name: [SourceFile(ref, self._content.sha256(ref)) for ref in refs]
-            for name, refs in landed.items()
-            if f"landing.{name}" in {key.lower() for key in inputs}
-        }
-        mapping = mapping_of(table.layout, sql, list(inputs), files)
-        if self._shop.summary(table.name).get(SUMMARY) == mapping.fingerprint and not self._orders_change(table):
-            return []
-        columns = self._engine.describe(mapping.sql, inputs).names
-        self._attempt.notes += mapping.notes(columns)
-        table.mapping = mapping
-        return mapping.faults(columns)
-
-    def _orders_change(self, table: TableLoad) -> bool:
-        """Say whether mapped lines must be made anew since the orders they may belong to change."""
-        return table.name == _LINES and (self._tables[ORDERS.name].new or self._withdrawing)
-
     # --- checking ------------------------------------------------------------------------------------------------
 
     def _check(self, table: TableLoad, progress: Progress, orders: Orders | None = None) -> None:
         if table.mapping is not None:
-            table.rows = self._check_mapped(table, table.mapping, orders)
+            table.rows = check_mapped(self._attempt, self._workgroup, table, table.mapping, orders)
             return
         if not table.deliveries:
             return
         attempt = self._attempt
         left_out = {number: f"corrected by landing/{key}" for number, key in (table.arrivals.replaced or {}).items()}
         staged = attempt.stager.stage(table.layout, table.deliveries, attempt.temporary(), progress)
+        if table.name == ORDERS.name and not left_out and check_clean_orders(attempt, table, staged):
+            return
         rows = None
         try:
             rows = self._checker.write(staged, attempt.temporary(), orders, left_out=left_out)
@@ -267,44 +214,6 @@ class _Load:
                 file = checked_file(self._attempt.lake, rows, f"{self._attempt.temporary()}/again.parquet")
                 table.rows = self._checker.counted(table.layout, (*table.rows.scan.files, file))
 
-    def _check_mapped(self, table: TableLoad, mapping: TableMapping, orders: Orders | None) -> CheckedRows:
-        inputs = self._workgroup.inputs(mapping.sql)
-        statement = mapping.statement
-        try:
-            schema = self._engine.describe(statement, inputs)
-            files = self._engine.write(statement, inputs, self._attempt.temporary())
-        except QueryError as error:
-            raise InputError(f"{mapping.where} cannot be run: {error}") from error
-        made = Scan(f"staged.{table.name}_mapped", "parquet", tuple(files), schema)
-        produced = sum(file.rows for file in files)
-        paths: list[str] = []
-        if table.name == _LINES:
-            delivered = self._source_rows(mapping, inputs)
-            if produced != sum(delivered):
-                raise InputError(
-                    f"{mapping.where} returns {produced:,} rows for the {sum(delivered):,} rows of its source: it must "
-                    "return one row for each, with a dropped_reason where a line is left out."
-                )
-            if PATH in schema.names:
-                paths = [file.ref.uri for file in mapping.files]
-                table.paths = True
-            table.counted = tuple(Counted(count) for count in delivered)
-        part = checked(table.layout, made, files=paths)
-        return self._checker.write_rows(table.layout, [part], {made.table: made}, self._attempt.temporary(), orders)
-
-    def _source_rows(self, mapping: TableMapping, inputs: Mapping[str, Scan]) -> list[int]:
-        """Count the rows of each file that the mapping of lines reads."""
-        if len(mapping.sources) != 1:
-            raise InputError(
-                f"{mapping.where} reads {', '.join(mapping.sources)}: to account for lines it must read one table."
-            )
-        (scan,) = inputs.values()
-        counts = []
-        for file in mapping.files:
-            one = replace(scan, files=tuple(found for found in scan.files if found.uri == file.ref.uri))
-            counts.append(self._attempt.count(unbound(one), {one.table: one}))
-        return counts
-
     def _check_lines(self, table: TableLoad, progress: Progress) -> dict[str, str]:
         """Check the lines, which need to know the orders; returns the type of every id."""
         orders = self._tables[ORDERS.name]
@@ -319,11 +228,10 @@ class _Load:
         plain = not (table.arrivals.former or table.arrivals.replaced or self._waiting.key or gone)
         if table.deliveries and plain:
             staged = self._attempt.stager.stage(table.layout, table.deliveries, self._attempt.temporary(), progress)
-            if staged.cut is None and staged.direct and all(direct.digits for direct in staged.direct):
+            if looks_clean(staged):
                 ids = self._decide_ids()
                 progress("writing order_products", 0.35)
-                if checks.write_clean(table, staged, ids):
-                    table.counted = staged.counted
+                if checks.take_clean(table, staged, ids):
                     return ids
         if table.deliveries:
             self._check(table, progress, known)
@@ -419,9 +327,14 @@ class _Load:
         if not table.new and not (derive and self._shop.columns(name)):
             return
         scan = self._shop.define(name, shop_columns(table.layout, ids))
-        if table.clean is not None:
+        if table.clean is not None and not derive:
             table.fates = self._fates.clean(table)
-            self._append(name, scan, table.clean, summary_of(table.fates))
+            summary = summary_of(table.fates)
+            if name == ORDERS.name:
+                summary[PROPERTY] = self._eval_sets.decided or ""
+            if name == _LINES:
+                summary[WAITING] = ""
+            self._append(name, scan, table.clean, summary)
             return
         existing = replace(scan, files=()) if table.mapping is not None else scan
         whole = table.mapping is not None
@@ -442,10 +355,15 @@ class _Load:
         """Make the commit of a table's changes, with its files' fates."""
         name, key = table.name, table.layout.key
         there = existing if whole else replace(existing, files=changes.touched)
-        table.fates = self._fates.count(table, there, self._waited if name == _LINES else {})
+        if table.clean is not None:
+            # Their eval_set was still to be derived.
+            self._attempt.discard(table.clean_folder)
+            table.fates = self._fates.clean(table)
+        else:
+            table.fates = self._fates.count(table, there, self._waited if name == _LINES else {})
         summary = summary_of(table.fates)
         if table.mapping is not None:
-            summary = self._summary_of_mapping(table, table.mapping)
+            summary = summary_of_mapping(self._attempt, table, table.mapping)
         elif SUMMARY in self._shop.summary(name):
             # The same rows of the same mapping, with another eval_set.
             summary[SUMMARY] = self._shop.summary(name)[SUMMARY]
@@ -484,20 +402,9 @@ class _Load:
             self._attempt.notes.append(f"{table.name}: {gone:,} rows left it that corrected files no longer have")
         return gone
 
-    def _summary_of_mapping(self, table: TableLoad, mapping: TableMapping) -> dict[str, str]:
-        if table.name == _LINES:
-            return {**summary_of(table.fates), SUMMARY: mapping.fingerprint}
-        # Its rows are made from many lines: they are counted as rows, and lines are accounted for by the other table.
-        made = sum(fate.accepted for fate in table.fates)
-        bad = sum(fate.quarantined for fate in table.fates)
-        note = f"{table.name}: {mapping.where} made {made:,} rows"
-        kept = [fate.quarantine for fate in table.fates if fate.quarantine]
-        self._attempt.notes.append(f"{note}; {bad:,} more are in quarantine/{kept[0]}" if kept else note)
-        table.fates = []
-        return {SUMMARY: mapping.fingerprint}
-
     def _commit(self, progress: Progress) -> None:
-        if self._tables[ORDERS.name].removed is not None:
+        orders, lines = self._tables[ORDERS.name], self._tables[_LINES]
+        if orders.removed is not None or (orders.new and lines.mapping is not None):
             self._shop.set_property(ORDERS.name, _WITHDRAWING, "yes")
         if self._eval_sets.decided is not None:
             # For people to see: what counts is the summary of the commit.

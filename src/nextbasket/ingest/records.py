@@ -9,9 +9,11 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
@@ -28,17 +30,31 @@ LINE, RAW, REASON = "src_line", "src_raw", "src_reason"
 UNCLOSED = "a quote is opened and never closed"
 
 
+class Signs(StrEnum):
+    """What all values of a column are made of, when they are not empty."""
+
+    DIGITS = "digits"
+    """A whole number without sign or leading zero."""
+    ZEROS = "zeros"
+    """Digits, here and there with a leading zero."""
+    POINTS = "points"
+    """Digits and points."""
+    ANY = "any"
+
+
 @dataclass(frozen=True, slots=True)
 class Anatomy:
     """What a look at all bytes of a file found.
 
     ``plain``: no quotes, no broken text, no blank lines, the right number of delimiters; ``records`` is then exact.
-    ``digits``: plain, and every value is empty or a whole number without sign or leading zero.
+    ``digits``: plain, and every value is empty or a whole number without sign or leading zero. ``columns`` says of
+    each column what its values are made of.
     """
 
     plain: bool
     digits: bool = False
     records: int = 0
+    columns: tuple[Signs, ...] = ()
 
 
 _NOT_PLAIN = Anatomy(False)
@@ -50,6 +66,7 @@ def examine(stream: BinaryIO, delimiter: str, width: int, *, header: bool) -> An
     if header and not stream.readline().strip():
         return _NOT_PLAIN
     digits, lines, delimiters = True, 0, 0
+    columns = _ColumnSigns(delim[0], width)
     carry = b""
     while True:
         block = stream.read(CHUNK_BYTES)
@@ -63,18 +80,21 @@ def examine(stream: BinaryIO, delimiter: str, width: int, *, header: bool) -> An
         if text:
             if not _is_plain(text):
                 return _NOT_PLAIN
-            digits = digits and not text.translate(None, b"0123456789\r\n" + delim)
-            counts = _Counts(text, delim[0], zeros=digits)
+            only_digits = digits and not text.translate(None, b"0123456789\r\n" + delim)
+            counts = _Counts(text, delim[0], zeros=only_digits)
             if counts.blank:
                 return _NOT_PLAIN
             lines += counts.lines
             delimiters += counts.delimiters
-            digits = digits and not counts.zero_first
+            digits = only_digits and not counts.zero_first
+            # A file of digits needs no closer look; what came before this block was digits only.
+            if not digits and not columns.look(text):
+                return _NOT_PLAIN
         if not block:
             break
     if delimiters != lines * (width - 1):
         return _NOT_PLAIN
-    return Anatomy(True, digits, lines)
+    return Anatomy(True, digits, lines, columns.found())
 
 
 def _is_plain(text: bytes) -> bool:
@@ -117,6 +137,62 @@ class _Counts:
             if zeros and not self.zero_first:
                 begins = (newline | delimits)[:-2] & (block[1:-1] == 48)
                 self.zero_first = bool((begins & (block[2:] - np.uint8(48) < 10)).any())
+
+
+class _ColumnSigns:
+    """What the values of each column are made of, in a plain text of ``width`` columns."""
+
+    def __init__(self, delimiter: int, width: int) -> None:
+        self._delimiter = delimiter
+        self._width = width
+        self._others = np.zeros(width, bool)
+        self._points = np.zeros(width, bool)
+        self._zeros = np.zeros(width, bool)
+
+    def look(self, text: bytes) -> bool:
+        """Look at whole lines; says no where a line has another number of delimiters."""
+        start = 0
+        while start < len(text):
+            # Small blocks stay in the cache; a line longer than one is a block of its own.
+            end = text.rfind(b"\n", start, start + _BLOCK) + 1 or text.index(b"\n", start) + 1
+            if not self._block(np.frombuffer(text, np.uint8)[start:end]):
+                return False
+            start = end
+        return True
+
+    def found(self) -> tuple[Signs, ...]:
+        """Return what was seen so far."""
+        marks = zip(self._others, self._points, self._zeros, strict=True)
+        return tuple(
+            Signs.ANY if other else Signs.POINTS if point else Signs.ZEROS if zero else Signs.DIGITS
+            for other, point, zero in marks
+        )
+
+    def _block(self, codes: npt.NDArray[np.uint8]) -> bool:
+        newline = codes == 10
+        ends = np.flatnonzero(newline | (codes == self._delimiter))
+        if len(ends) % self._width:
+            return False
+        lines = newline[ends].reshape(-1, self._width)
+        if not lines[:, -1].all() or lines[:, :-1].any():
+            return False
+        digit: npt.NDArray[np.bool_] = np.less(codes - np.uint8(48), 10)
+        other = np.logical_not(digit | newline | (codes == self._delimiter) | (codes == 13))
+        if other.any():
+            point = codes == 46
+            self._points |= self._columns(point, ends)
+            self._others |= self._columns(other & ~point, ends)
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        # The sign behind the last is never looked at: a text ends with a line feed.
+        zeros = (codes[starts] == 48) & digit[np.minimum(starts + 1, len(codes) - 1)]
+        self._zeros[zeros.reshape(-1, self._width).any(axis=0)] = True
+        return True
+
+    def _columns(self, marks: npt.NDArray[np.bool_], ends: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Say for each column whether some value has a mark."""
+        in_field = np.diff(np.cumsum(marks, dtype=np.int32)[ends], prepend=0)
+        found: npt.NDArray[np.bool_] = np.logical_or.reduce(in_field.reshape(-1, self._width) > 0, axis=0)
+        return found
 
 
 class RecordReader:

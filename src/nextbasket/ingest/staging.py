@@ -4,8 +4,8 @@ A large, plain text file is read by the engine where it lies. Every other file i
 one Parquet file of texts for each table, with file, line, raw text and the reason where a record cannot be cut.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -19,13 +19,19 @@ from nextbasket.ingest.checks import FILE
 from nextbasket.ingest.deliveries import Delivery
 from nextbasket.ingest.jsonlines import JsonReader, open_lines
 from nextbasket.ingest.landed import compression, open_unpacked, open_utf8
-from nextbasket.ingest.records import LINE, RAW, REASON, RecordReader, examine
+from nextbasket.ingest.records import LINE, RAW, REASON, RecordReader, Signs, examine
 from nextbasket.ingest.typed_files import batches_of
 from nextbasket.ingest.typed_rows import as_texts, json_shape
 from nextbasket.lake.base import Lake
 from nextbasket.progress import Progress
 
 _BATCH_ROWS = 65_536
+_TYPES: dict[Signs, pa.DataType] = {
+    Signs.DIGITS: pa.int64(),
+    Signs.ZEROS: pa.int64(),
+    Signs.POINTS: pa.float64(),
+    Signs.ANY: pa.string(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,15 @@ class Counted:
 class Direct:
     """A plain file that the engine reads in place: ``number`` is its place among the table's deliveries.
 
-    ``digits``: all its values are whole numbers, and the scan gives them as such; else all are text.
+    ``digits``: all its values are whole numbers, and the scan gives them as such; else all are text. ``typed`` reads
+    the same with numbers where a column's values are made of nothing else; ``signs`` says it by column.
     """
 
     number: int
     scan: Scan
     digits: bool
+    typed: Scan
+    signs: Mapping[str, Signs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,9 @@ class Stager:
                 "compression": compression(ref),
             },
         )
-        return Direct(number, scan, anatomy.digits), Counted(anatomy.records)
+        signs = dict(zip(names, anatomy.columns, strict=True))
+        typed = replace(scan, schema=pa.schema([(name, _TYPES[one]) for name, one in signs.items()]))
+        return Direct(number, scan, anatomy.digits, typed, signs), Counted(anatomy.records)
 
     def _cut(self, number: int, delivery: Delivery, writer: "_RecordWriter") -> Counted:
         if delivery.form == "json":

@@ -47,7 +47,7 @@ class WaitingLines:
         self._lake = lake
         self._catalog = catalog
         self._shop = Shop(catalog)
-        self.key = self._shop.latest(ORDER_PRODUCTS.name, WAITING) or ""
+        self.key = self._current()
         """The file that counts; empty where no line waits."""
 
     def read(self) -> pa.Table:
@@ -69,7 +69,7 @@ class WaitingLines:
 
     def show(self) -> None:
         """Let people read what waits now, and remove files that no commit but the last two speaks of."""
-        current = self._shop.latest(ORDER_PRODUCTS.name, WAITING) or ""
+        current = self._current()
         if (self._catalog.state(_STATE) or "") == current:
             return
         lines = self._read(current) if current else SCHEMA.empty_table()
@@ -84,6 +84,13 @@ class WaitingLines:
         for key in {*earlier} - {*list(dict.fromkeys(earlier))[-2:]}:
             for ref in list(self._lake.list(Zone.QUARANTINE, key)):
                 self._lake.delete(ref)
+
+    def _current(self) -> str:
+        """Return the file that counts: the last commit's to name one, else, where it has expired, the one shown."""
+        key = self._shop.latest(ORDER_PRODUCTS.name, WAITING)
+        if key is None and self._shop.ledger(ORDER_PRODUCTS.name):
+            key = self._catalog.state(_STATE)
+        return key or ""
 
     def _read(self, key: str) -> pa.Table:
         for ref in self._lake.list(Zone.QUARANTINE, key):
