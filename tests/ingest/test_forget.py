@@ -13,10 +13,12 @@ import fastavro
 import pyarrow.parquet as pq
 import pytest
 
+from nextbasket.catalog.database import CatalogDatabase
 from nextbasket.definitions.store import Definitions
 from nextbasket.errors import NotFoundError
 from nextbasket.ingest.forget import LOG, ForgetReport, Forgetter
 from nextbasket.lake.base import Zone
+from nextbasket.query.history import QueryHistory
 
 LATER_ORDERS = (
     "order_id,user_id,eval_set,order_number,order_dow,order_hour_of_day,days_since_prior_order\n"
@@ -171,12 +173,20 @@ def test_nothing_in_the_home_says_who_was_forgotten(home: Any, shop: dict[str, s
         for name, text in shop.items()
     }
     fill(home, named)
+    history = QueryHistory(CatalogDatabase(home.path / "catalog.db"), home.clock)
+    for name, statement in (
+        ("q1", "SELECT * FROM orders WHERE user_id = 'anna-77'"),
+        ("q2", "SELECT COUNT(*) FROM orders"),
+    ):
+        history.begin(name, statement, "duckdb")
     report = forget(home, "anna-77")
     assert report.proof.complete
-    home.catalog.set_state("checkpoint", "1")
+    assert [query.query_id for query in history.newest()] == ["q2"]
     for path in home.path.rglob("*"):
-        if path.is_file() and not path.name.startswith("catalog.db"):
-            assert b"anna" not in path.read_bytes(), path
+        assert not path.is_file() or b"anna" not in path.read_bytes(), path
+    (home.path / "notes.txt").write_text("call anna-77 back")
+    assert dict(forget(home, "anna-77").proof.left) == {"notes.txt": 1}
+    (home.path / "notes.txt").unlink()
     assert "anna" not in (home.catalog.state("forgotten") or "")
     bounds = [
         bound["value"]
@@ -188,7 +198,7 @@ def test_nothing_in_the_home_says_who_was_forgotten(home: Any, shop: dict[str, s
     assert b"8" in bounds
     assert b"anna-77" not in bounds
     log = [json.loads(line) for line in (home.path / LOG).read_text().splitlines()]
-    assert [(line["rows"], line["left"]) for line in log] == [(sum(report.tables.values()), 0)]
+    assert [(line["rows"], line["left"]) for line in log] == [(sum(report.tables.values()), 0), (0, 1)]
     assert "anna" not in json.dumps(report.as_json())
     assert not (home.path / "forgetting").exists()
 

@@ -2,8 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -188,6 +188,12 @@ class Shop:
     def sweep_statements(self) -> int:
         """Delete the old files that killed statements left beside the tables; returns how many."""
         return len(self.workgroup.sweep(now() - timedelta(hours=self.settings.upkeep.orphans_older_than_hours)))
+
+    @contextmanager
+    def nobody_loading(self) -> Iterator[None]:
+        """Hold off whoever lands or loads in this home."""
+        with FileLock(self.home / "land.lock"), FileLock(self.home / "load.lock"):
+            yield
 
     @cached_property
     def registry(self) -> Registry:

@@ -52,7 +52,8 @@ def forget(
     from nextbasket.app.home import one_writer
 
     called = session(context)
-    with called.shop() as shop, one_writer(shop.home):
+    # Those who land or load without the commands take turns by two locks of their own.
+    with called.shop() as shop, one_writer(shop.home), shop.nobody_loading():
         report = shop.forgetter.forget(shopper, called.progress("forget"))
     called.end_line()
     called.answer(report.as_json(), lambda: _forgotten_text(report))

@@ -12,6 +12,10 @@ from nextbasket.ingest.person import Finder, LandingMarks, Person
 from nextbasket.ingest.sources import is_data
 from nextbasket.lake.base import FileRef, Lake, Zone
 
+_SEARCHED = ("landing", "quarantine", "exchange", "results", "cache", "forgetting")
+_TELLING = 6
+"""The least length of an id that does not stand in other files by chance."""
+
 _OWN = (
     "landing",
     "warehouse",
@@ -95,6 +99,14 @@ class Prover:
         for origin, values in marks.origins:
             if self._finder.values(origin, values):
                 left[f"landing/{origin.table} ({origin.column})"] = 1
+        searched, named = self._bytes(person)
+        files += searched
+        left |= named
+        if not _telling(person.shopper):
+            unproven.append(
+                "catalog.db, metadata, models and settings hold names, counts, weights and hashes; an id as short as "
+                "this one cannot be told from other numbers in them."
+            )
         if unmarked:
             unproven.append(
                 f"{', '.join(sorted(unmarked))}: without a column user_id or order_id nothing in them says whose a "
@@ -102,6 +114,22 @@ class Prover:
             )
         unproven += self._standing()
         return Proof(files, records, left, tuple(unproven))
+
+    def _bytes(self, person: Person) -> tuple[int, dict[str, int]]:
+        """Search the bytes of all other files for an id that is long enough to mean nothing else."""
+        left: dict[str, int] = {}
+        searched = 0
+        if not _telling(person.shopper):
+            return searched, left
+        wanted = person.shopper.encode()
+        for path in sorted(self._home.rglob("*")):
+            inside = path.relative_to(self._home)
+            if inside.parts[0] in _SEARCHED or path.suffix in (".parquet", ".lock") or not path.is_file():
+                continue
+            searched += 1
+            if _has(path, wanted):
+                left[inside.as_posix()] = 1
+        return searched, left
 
     def _standing(self) -> list[str]:
         """Return what holds for every forgetting."""
@@ -127,6 +155,20 @@ class Prover:
             found.append(f"{', '.join(f'{name}/' for name in others)}: not nextbasket's, and not searched.")
         found.append("Copies outside this home, exported files and backups among them, are beyond it.")
         return found
+
+
+def _telling(text: str) -> bool:
+    return len(text) >= _TELLING and not text.isdigit()
+
+
+def _has(path: Path, wanted: bytes) -> bool:
+    with path.open("rb") as file:
+        rest = b""
+        while block := file.read(1 << 20):
+            if wanted in rest + block:
+                return True
+            rest = block[-len(wanted) :]
+    return False
 
 
 def _table(zone: Zone, ref: FileRef) -> str:
