@@ -75,6 +75,16 @@ def test_fates_are_counted_by_file_where_the_mapping_says_the_path(home: Any, fa
 
 
 @pytest.mark.slow
+def test_a_mapping_reads_the_last_of_a_file_that_came_corrected(home: Any) -> None:
+    _map(home)
+    home.take({"sales/2026-11-01.csv": SALES})
+    home.take({"sales/2026-11-01.csv": "sale,buyer,nr,article\n1,7,1,milk\n"})
+
+    assert home.rows("SELECT order_id, product_id FROM shop.order_products") == [(1, "milk")]
+    assert home.rows("SELECT order_id, eval_set FROM shop.orders") == [(1, "train")]
+
+
+@pytest.mark.slow
 def test_a_mapping_of_lines_that_loses_lines_is_refused(home: Any) -> None:
     _map(
         home, order_products="SELECT sale AS order_id, article AS product_id FROM landing.sales WHERE article <> 'fee'"

@@ -96,3 +96,10 @@ def arrivals(landed: Sequence[LandedFile], ledger: Sequence[IngestedFile]) -> Ar
         else:
             others.append(there[sha256])
     return Arrivals(tuple(new), replaced, tuple(former), tuple(others), tuple(lost))
+
+
+def that_count(landed: Sequence[LandedFile]) -> list[LandedFile]:
+    """Return the landed files, in the order of their delivery, without those that a later one corrects."""
+    files = sorted(landed, key=lambda file: (file.ref.modified, file.ref.key))
+    last = {file.name: file for file in files if file.name is not None}
+    return [file for file in files if file.name is None or last[file.name] is file]

@@ -8,7 +8,7 @@ from nextbasket.errors import InputError
 from nextbasket.grocery.tables import ORDER_PRODUCTS, ORDERS
 from nextbasket.ingest.attempt import Attempt, TableLoad
 from nextbasket.ingest.content import LandedContent
-from nextbasket.ingest.corrections import LandedFile, arrivals
+from nextbasket.ingest.corrections import LandedFile, arrivals, that_count
 from nextbasket.ingest.deliveries import landed_files, landing_tables, open_delivery
 from nextbasket.ingest.mapping import SUMMARY, SourceFile, mapping_of, mapping_texts
 from nextbasket.lake.base import FileRef
@@ -81,7 +81,10 @@ class Finder:
     def _find_mapping(self, table: TableLoad, sql: str, landed: Mapping[str, Sequence[FileRef]]) -> list[str]:
         inputs = self._workgroup.inputs(sql)
         files = {
-            name: [SourceFile(ref, self._content.sha256(ref)) for ref in refs]
+            name: [
+                SourceFile(file.ref, file.sha256)
+                for file in that_count([LandedFile(ref, self._content.sha256(ref)) for ref in refs])
+            ]
             for name, refs in landed.items()
             if f"landing.{name}" in {key.lower() for key in inputs}
         }

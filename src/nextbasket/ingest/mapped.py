@@ -20,7 +20,12 @@ def check_mapped(
     attempt: Attempt, workgroup: Workgroup, table: TableLoad, mapping: Mapping, orders: Orders | None
 ) -> CheckedRows:
     """Run a mapping and check what it returns as any file is; raises InputError where it cannot be used."""
-    inputs = workgroup.inputs(mapping.sql)
+    uris = {file.ref.uri for file in mapping.files}
+    # Of a file that came corrected, landing has the former content as well.
+    inputs = {
+        name: replace(scan, files=tuple(file for file in scan.files if file.uri in uris))
+        for name, scan in workgroup.inputs(mapping.sql).items()
+    }
     statement = mapping.statement
     try:
         schema = attempt.engine.describe(statement, inputs)
