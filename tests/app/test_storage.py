@@ -60,6 +60,12 @@ def test_s3_and_glue_are_made_from_their_settings_without_a_word_to_them(tmp_pat
     }
 
 
+def test_files_may_be_on_s3_and_tables_in_the_home(tmp_path: Path) -> None:
+    made = storage(tmp_path, '[lake]\nkind = "s3"\nbucket = "my-shop"\nendpoint = "http://127.0.0.1:1"')
+    assert isinstance(made.lake, S3Lake)
+    assert isinstance(made.catalog, LocalCatalog)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -69,8 +75,7 @@ def test_s3_and_glue_are_made_from_their_settings_without_a_word_to_them(tmp_pat
         ('[lake]\nkind = "s3"\nbucket = "My Shop"', r"lake\.bucket: "),
         ('[lake]\nkind = "s3"\nbucket = "my-shop"\nendpoint = "localhost:9000"', r"lake\.endpoint: "),
         ('[lake]\nkind = "s3"\nbucket = "my-shop"\n[lake.zones.land]\nprefix = "a"', r"lake\.zones\.land"),
-        ('[lake]\nkind = "s3"\nbucket = "my-shop"', 'kind "s3" and a catalog of kind "local" do not go together'),
-        ('[catalog]\nkind = "glue"', 'kind "local" and a catalog of kind "glue" do not go together'),
+        ('[catalog]\nkind = "glue"', "tables in Glue need their files on S3"),
         (
             '[lake]\nkind = "s3"\nbucket = "my-shop"\n[lake.zones.landing]\nprefix = "warehouse/raw"\n'
             '[catalog]\nkind = "glue"',

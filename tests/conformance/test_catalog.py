@@ -87,6 +87,12 @@ def local(home: Path, _: pytest.FixtureRequest) -> Shop:
     return Shop(lake, LocalCatalog(home, lake, now), lambda: LocalCatalog(home, lake, now))
 
 
+def local_on_s3(home: Path, request: pytest.FixtureRequest) -> Shop:
+    server = request.getfixturevalue("aws")
+    lake = S3Lake(server.access, places(server.bucket(), "a shop"), now)
+    return Shop(lake, LocalCatalog(home, lake, now), lambda: LocalCatalog(home, lake, now))
+
+
 def glue(_: Path, request: pytest.FixtureRequest) -> Shop:
     server = request.getfixturevalue("aws")
     bucket = server.bucket()
@@ -100,7 +106,11 @@ def glue(_: Path, request: pytest.FixtureRequest) -> Shop:
     return Shop(lake, catalog(), catalog)
 
 
-ADAPTERS: dict[str, Callable[[Path, pytest.FixtureRequest], Shop]] = {"local": local, "glue": glue}
+ADAPTERS: dict[str, Callable[[Path, pytest.FixtureRequest], Shop]] = {
+    "local": local,
+    "local on s3": local_on_s3,
+    "glue": glue,
+}
 
 
 @pytest.fixture(params=ADAPTERS)

@@ -43,11 +43,8 @@ class Storage:
 
     def _open_access(self) -> "AwsAccess | None":
         lake, catalog = self._settings.lake, self._settings.catalog
-        if (lake.kind == "s3") != (catalog.kind == "glue"):
-            raise HomeError(
-                f'a lake of kind "{lake.kind}" and a catalog of kind "{catalog.kind}" do not go together; set both in '
-                'nextbasket.toml: "local" and "local", or "s3" and "glue".'
-            )
+        if catalog.kind == "glue" and lake.kind != "s3":
+            raise HomeError("tables in Glue need their files on S3: set the lake's kind to s3 in nextbasket.toml.")
         if lake.kind == "local":
             return None
         from nextbasket.lake.aws_access import AwsAccess
@@ -65,7 +62,7 @@ class Storage:
         return S3Lake(self._access, places(bucket, settings.prefix, zones), self._clock)
 
     def _open_catalog(self) -> Catalog:
-        if self._access is None:
+        if self._access is None or self._settings.catalog.kind == "local":
             return LocalCatalog(self._home, self.lake, self._clock)
         from nextbasket.catalog.glue import GlueCatalog
         from nextbasket.lake.s3 import Place

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nextbasket.catalog import iceberg, ledger
@@ -40,7 +40,6 @@ from nextbasket.lake.s3_documents import S3Documents
 
 if TYPE_CHECKING:
     from pyiceberg.catalog.glue import GlueCatalog as IcebergGlueCatalog
-    from pyiceberg.io import FileIO
 
 TRIES = 30
 """How often a change is made anew when other programs were faster, before it is given up."""
@@ -79,7 +78,7 @@ class GlueCatalog:
         self._tables = GlueTables(access, lake, prefix)
         self._expired = ExpiredCommits(documents)
         self._wait = wait
-        self._read_metadata = lru_cache(maxsize=256)(self._metadata_at)
+        self._read_metadata = lru_cache(maxsize=256)(partial(read_metadata, lake=lake))
         self._planned = lru_cache(maxsize=256)(self._plan_of)
         with suppress(NotFoundError):  # not found in any zone is what it must be
             zone, _ = lake.locate(documents.uri)
@@ -168,7 +167,7 @@ class GlueCatalog:
         uris: set[str] = set()
         for table in self._iceberg_tables():
             with talking("read", table["Name"]):
-                uris |= iceberg.referenced(self._metadata(table), self._io())
+                uris |= iceberg.referenced(self._metadata(table), self._lake.iceberg_properties())
         return uris
 
     # --- commits -------------------------------------------------------------------------------------------------
@@ -234,8 +233,7 @@ class GlueCatalog:
 
     def ingested(self, sha256: str, table: str | None = None) -> Mapping[str, str] | None:
         """Return what the ledger holds for a file's content (its latest load, into ``table`` if named), or None."""
-        found = [file for file in self.ledger(table) if file.sha256 == sha256]
-        return found[-1].as_texts() if found else None
+        return ledger.settled([file for file in self.ledger(table) if file.sha256 == sha256])
 
     def ledger(self, table: str | None = None) -> list[IngestedFile]:
         """Return every file content ever loaded, into one table if named, oldest first."""
@@ -327,12 +325,9 @@ class GlueCatalog:
     def _metadata(self, table: Mapping[str, Any]) -> TableMetadata:
         return self._read_metadata(self._tables.full_name(table), table["Parameters"]["metadata_location"])
 
-    def _metadata_at(self, table: str, uri: str) -> TableMetadata:
-        return read_metadata(table, uri, self._access.read)
-
     def _plan_of(self, table: str, manifest_list: str) -> tuple[DataFile, ...]:
         with talking("read", table):
-            return iceberg.plan(table, manifest_list, self._io())
+            return iceberg.plan(table, manifest_list, self._lake.iceberg_properties())
 
     def _current(self, name: str) -> "tuple[TableMetadata, Any]":
         """Return an Iceberg table's metadata and pyiceberg's table, both of the same version."""
@@ -364,13 +359,8 @@ class GlueCatalog:
             client=self._access.glue_once,
             warehouse=self._lake.uri(Zone.WAREHOUSE, "tables"),
             **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"},
-            **self._access.iceberg_properties(),
+            **self._lake.iceberg_properties(),
         )
-
-    def _io(self) -> "FileIO":
-        from pyiceberg.io.pyarrow import PyArrowFileIO
-
-        return PyArrowFileIO(self._access.iceberg_properties())
 
 
 def _state(key: str) -> str:

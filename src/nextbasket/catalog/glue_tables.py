@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from nextbasket.catalog.base import Column, TableDefinition
+from nextbasket.catalog.base import VIEW, Column, TableDefinition
 
 PROPERTY = "nextbasket.property."
 """Before the name of each property that was set on a table read in place."""
@@ -20,8 +20,7 @@ PROPERTY = "nextbasket.property."
 LAKE = "nextbasket.lake"
 """The parameter of a view that says whose it is: it has no files whose place would tell."""
 
-_VIEW = "view"
-_VIRTUAL = "VIRTUAL_VIEW"
+_VIRTUAL = "VIRTUALVIEW"
 _ADDED = "nextbasket.added"
 _OWNER = "nextbasket"
 _TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
@@ -56,7 +55,7 @@ def to_glue(definition: TableDefinition, location: str, properties: Mapping[str,
     ``location`` is the table's folder with its slash, or its one file; for a view it is the lake that it belongs to.
     """
     given = dict(definition.parameters)
-    if definition.format == _VIEW:
+    if definition.format == VIEW:
         return _view(definition, location, properties)
     added = {
         "classification": definition.format,
@@ -90,7 +89,7 @@ def from_glue(table: Mapping[str, Any], database: str) -> TableDefinition:
     parameters = dict(table.get("Parameters", {}))
     descriptor = table.get("StorageDescriptor", {})
     is_view = table.get("TableType") == _VIRTUAL
-    format = _VIEW if is_view else parameters.get("classification") or _format_of(descriptor)
+    format = VIEW if is_view else parameters.get("classification") or _format_of(descriptor)
     hidden = {_ADDED, *parameters.get(_ADDED, "").split(",")}
     return TableDefinition(
         database=database,

@@ -49,14 +49,17 @@ class LostRaceError(CommitConflictError):
     """Another writer was faster at the very moment of a commit: the same commit tried again may succeed."""
 
 
-def open_catalog(database: Path, warehouse: str, busy_seconds: float) -> SqlCatalog:
-    """Return pyiceberg's catalog in the SQLite file ``database``, creating its two tables if they are not there."""
+def open_catalog(database: Path, warehouse: str, busy_seconds: float, properties: Mapping[str, str]) -> SqlCatalog:
+    """Return pyiceberg's catalog in the SQLite file ``database``, creating its two tables if they are not there.
+
+    ``properties`` say how the lake's files are opened.
+    """
     from pyiceberg.catalog.sql import SqlCatalog
     from sqlalchemy import URL, create_engine
     from sqlalchemy.pool import NullPool
 
     url = URL.create("sqlite", database=str(database))
-    catalog = SqlCatalog(CATALOG_NAME, uri=url.render_as_string(), warehouse=warehouse)
+    catalog = SqlCatalog(CATALOG_NAME, uri=url.render_as_string(), warehouse=warehouse, **properties)
     # A connection for each statement, closed after it: none is left open or shared with a forked process.
     catalog.engine.dispose()
     catalog.engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": busy_seconds})
@@ -224,15 +227,15 @@ def _current_files(table: Table) -> dict[str, IcebergDataFile]:
     return {entry.data_file.file_path: entry.data_file for entry in entries}
 
 
-def plan(table: str, manifest_list: str, io: FileIO | None = None) -> tuple[DataFile, ...]:
+def plan(table: str, manifest_list: str, properties: Mapping[str, str]) -> tuple[DataFile, ...]:
     """Return the data files of the snapshot with that manifest list, in the order in which they were added.
 
-    ``io`` opens the files; left out, they are on this machine.
+    ``properties`` say how the lake's files are opened.
     """
     from pyiceberg.io.pyarrow import PyArrowFileIO
     from pyiceberg.manifest import read_manifest_list
 
-    io = io or PyArrowFileIO()
+    io = PyArrowFileIO(dict(properties))
     entries = _live_entries(io, read_manifest_list(io.new_input(manifest_list)), table)
     return tuple(
         DataFile(entry.data_file.file_path, entry.data_file.record_count, entry.data_file.file_size_in_bytes)
@@ -240,15 +243,15 @@ def plan(table: str, manifest_list: str, io: FileIO | None = None) -> tuple[Data
     )
 
 
-def referenced(metadata: TableMetadata, io: FileIO | None = None) -> set[str]:
+def referenced(metadata: TableMetadata, properties: Mapping[str, str]) -> set[str]:
     """Return the URIs of all files that the table's snapshots need: metadata, manifest lists, manifests, data.
 
-    ``io`` opens the files; left out, they are on this machine.
+    ``properties`` say how the lake's files are opened.
     """
     from pyiceberg.io.pyarrow import PyArrowFileIO
     from pyiceberg.manifest import read_manifest_list
 
-    io = io or PyArrowFileIO()
+    io = PyArrowFileIO(dict(properties))
     uris = {metadata.uri, *metadata.earlier_files}
     for stored in metadata.snapshots:
         uris.add(stored.manifest_list)

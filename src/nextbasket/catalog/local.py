@@ -1,5 +1,7 @@
 """The catalog on a laptop: Iceberg tables through pyiceberg, everything else in the same SQLite file of the home.
 
+The tables' files are wherever the lake keeps them, in the home or on S3.
+
 Reading never locks and never writes. Every change holds ``catalog.lock`` of the home: a file lock that the operating
 system takes back when its holder dies, so a killed command leaves the old version or the new one and blocks nobody.
 """
@@ -11,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +62,7 @@ class LocalCatalog:
         self._clock = clock
         self._database = CatalogDatabase(self._home / "catalog.db")
         self._iceberg_catalog: SqlCatalog | None = None
-        self._read_metadata = lru_cache(maxsize=256)(read_metadata)
+        self._read_metadata = lru_cache(maxsize=256)(partial(read_metadata, lake=lake))
         self._planned = lru_cache(maxsize=256)(self._plan_of)
 
     # --- definitions ---------------------------------------------------------------------------------------------
@@ -186,7 +188,7 @@ class LocalCatalog:
         """Return the URIs of all files that any snapshot of any table needs: what a sweep must keep."""
         uris: set[str] = set()
         for (database, table), uri in self._locations().items():
-            uris |= iceberg.referenced(self._metadata(f"{database}.{table}", uri))
+            uris |= iceberg.referenced(self._metadata(f"{database}.{table}", uri), self._lake.iceberg_properties())
         return uris
 
     # --- commits -------------------------------------------------------------------------------------------------
@@ -263,8 +265,7 @@ class LocalCatalog:
         Keys: ``sha256``, ``table``, ``key``, ``run_id``, ``snapshot_id``, ``at``, ``accepted``, ``merged``,
         ``dropped`` (JSON object of counts by reason), ``quarantined``.
         """
-        found = self._ledger(sha256=sha256, table=table)
-        return found[-1].as_texts() if found else None
+        return ledger.settled(self._ledger(sha256=sha256, table=table))
 
     def ledger(self, table: str | None = None) -> list[IngestedFile]:
         """Return every file content ever loaded, into one table if named, oldest first."""
@@ -360,7 +361,7 @@ class LocalCatalog:
             ).fetchone()
         if row is not None:
             return tuple(DataFile(uri, rows, size) for uri, rows, size in json.loads(row[0]))
-        return iceberg.plan(table, manifest_list)
+        return iceberg.plan(table, manifest_list, self._lake.iceberg_properties())
 
     def _iceberg_metadata(self, name: str) -> TableMetadata | None:
         database, table = split_name(name)
@@ -419,9 +420,11 @@ class LocalCatalog:
         return [file for file in merged if sha256 in (None, file.sha256) and table in (None, file.table)]
 
     def _iceberg(self) -> "SqlCatalog":
-        if self._iceberg_catalog is None:
+        properties = self._lake.iceberg_properties()
+        # Made anew where properties hold credentials, which may be short-lived.
+        if self._iceberg_catalog is None or properties:
             warehouse = self._lake.uri(Zone.WAREHOUSE, "tables")
-            self._iceberg_catalog = iceberg.open_catalog(self._database.path, warehouse, BUSY_SECONDS)
+            self._iceberg_catalog = iceberg.open_catalog(self._database.path, warehouse, BUSY_SECONDS, properties)
         return self._iceberg_catalog
 
     def _load(self, database: str, table: str) -> "Table":

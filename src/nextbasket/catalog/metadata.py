@@ -7,7 +7,7 @@ specification, version 2.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow as pa
 from nextbasket.catalog.base import Column, Snapshot
 from nextbasket.catalog.types import map_of, to_text, with_field_id
 from nextbasket.errors import HomeError, InputError, NotFoundError
+from nextbasket.lake.base import Lake
 
 _PRIMITIVES: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
@@ -100,17 +101,10 @@ class TableMetadata:
         return self.snapshot(ids[-1]) if ids else None
 
 
-def _read_path(uri: str) -> bytes:
-    return Path(uri).read_bytes()
-
-
-def read_metadata(table: str, uri: str, read: Callable[[str], bytes] = _read_path) -> TableMetadata:
-    """Read the metadata file of ``table`` at ``uri``; raises HomeError when it is missing or damaged.
-
-    ``read`` gives the content of a URI and raises FileNotFoundError; left out, the URI is a path.
-    """
+def read_metadata(table: str, uri: str, lake: Lake) -> TableMetadata:
+    """Read the metadata file of ``table`` at ``uri``; raises HomeError when it is missing or damaged."""
     try:
-        raw = json.loads(read(uri))
+        raw = json.loads(_content(uri, lake))
         return _parse(table, uri, raw)
     except FileNotFoundError as error:
         raise HomeError(
@@ -120,6 +114,15 @@ def read_metadata(table: str, uri: str, read: Callable[[str], bytes] = _read_pat
         raise HomeError(
             f"the metadata file of {table} is damaged: {uri}; restore it, or drop the table and load it again."
         ) from error
+
+
+def _content(uri: str, lake: Lake) -> bytes:
+    if "://" not in uri:
+        return Path(uri).read_bytes()  # spares a command that only looks at tables the import of Arrow's file systems
+    filesystem, path = lake.filesystem(uri)
+    with filesystem.open_input_stream(path, compression=None) as stream:
+        content: bytes = stream.read()
+    return content
 
 
 def _parse(table: str, uri: str, raw: Mapping[str, Any]) -> TableMetadata:

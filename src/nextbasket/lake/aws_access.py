@@ -86,20 +86,6 @@ class AwsAccess:
             self._session = self._session or boto3.Session(region_name=self._region)
             return self._session.client(service, endpoint_url=endpoint, config=Config(**options))
 
-    def read(self, uri: str) -> bytes:
-        """Return the content of the object ``s3://bucket/name``; raises FileNotFoundError when there is none."""
-        from botocore.exceptions import ClientError
-
-        bucket, _, name = uri.removeprefix("s3://").partition("/")
-        with aws_errors("read", uri):
-            try:
-                content: bytes = self.s3.get_object(Bucket=bucket, Key=name)["Body"].read()
-            except ClientError as error:
-                if is_refusal(error, "NoSuchKey", "404"):
-                    raise FileNotFoundError(uri) from error
-                raise
-        return content
-
     def filesystem(self) -> "FileSystem":
         """Return Arrow's S3 file system with the credentials of this moment: make a new one for each piece of work."""
         from pyarrow.fs import S3FileSystem

@@ -1,6 +1,6 @@
 """The lake's port: zones that hold files, each written whole or not at all."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -64,6 +64,10 @@ class Lake(Protocol):
 
     def filesystem(self, uri: str) -> "tuple[FileSystem, str]":
         """Return the file system and the path with which Arrow opens a URI, to read it or to write a staged file."""
+        ...
+
+    def iceberg_properties(self) -> Mapping[str, str]:
+        """Return the properties with which pyiceberg opens this lake's files now; empty for those of this machine."""
         ...
 
     def staging(self, run_id: str) -> str:

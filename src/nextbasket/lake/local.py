@@ -15,7 +15,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -127,6 +127,10 @@ class LocalLake:
         from pyarrow.fs import LocalFileSystem
 
         return LocalFileSystem(), uri
+
+    def iceberg_properties(self) -> Mapping[str, str]:
+        """Return nothing: pyiceberg opens plain paths as they are."""
+        return {}
 
     def staging(self, run_id: str) -> str:
         """Return a fresh, empty folder ``warehouse/data/<run>/<unique>`` for one attempt of one run.

@@ -145,6 +145,10 @@ class S3Lake:
         """Return the file system and the path with which Arrow opens a URI."""
         return self._access.filesystem(), uri.removeprefix(_SCHEME)
 
+    def iceberg_properties(self) -> Mapping[str, str]:
+        """Return the properties with which pyiceberg opens this lake's files, with the credentials of this moment."""
+        return self._access.iceberg_properties()
+
     def staging(self, run_id: str) -> str:
         """Return the URI of a fresh folder ``data/<run>/<unique>`` in the warehouse; S3 needs nothing made there."""
         return f"{self._zones[Zone.WAREHOUSE].uri}/data/{run_folder(run_id)}/{secrets.token_hex(8)}"
