@@ -1,7 +1,8 @@
 """What one landed file says about the table it belongs to, remembered so that it is looked at once."""
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from nextbasket.lake.base import FileRef, Lake
 
 EMPTY, UNREADABLE = "empty", "unreadable"
 _STATE = "crawl.files."
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class FileShape:
 
     ``named``: the columns have names of their own, not ``col0…``. ``parameters`` are the reader's, as in a table
     definition. ``format`` is ``empty`` or ``unreadable`` for a file that has no columns; ``fault`` then says why.
-    ``headed`` is what a text file without a header would be if its first line were one: its neighbours may show that.
+    ``first_line`` is a fingerprint of a headerless text file's first line, and ``headed_types`` are the types without
+    it: the folder's other files may show that it is a header.
     """
 
     format: str
@@ -33,12 +35,28 @@ class FileShape:
     named: bool = True
     parameters: Mapping[str, str] = field(default_factory=dict)
     fault: str = ""
-    headed: "FileShape | None" = None
+    first_line: str = ""
+    headed_types: tuple[str, ...] = ()
 
     @property
     def readable(self) -> bool:
         """Whether the file has columns."""
         return self.format not in (EMPTY, UNREADABLE)
+
+    def headed(self, columns: tuple[str, ...]) -> "FileShape":
+        """Return the shape of a headerless text file whose first line names these columns after all."""
+        return replace(
+            self,
+            columns=columns,
+            types=self.headed_types,
+            named=True,
+            parameters={**self.parameters, "skip.header.line.count": "1"},
+        )
+
+
+def line_fingerprint(columns: Sequence[str]) -> str:
+    """Return a short text that two lines share when they name the same columns; what they say is not kept."""
+    return hashlib.sha256("\x1f".join(columns).encode()).hexdigest()[:16]
 
 
 def look_at(lake: Lake, ref: FileRef, classifier: Classifier = NOTHING) -> FileShape:
@@ -60,7 +78,9 @@ def look_at(lake: Lake, ref: FileRef, classifier: Classifier = NOTHING) -> FileS
         fault = f"it has {len(shape.columns)} columns, and the setting crawler.tables names {len(classifier.columns)}"
         return FileShape(UNREADABLE, fault=fault)
     found = _text(form, shape, ref, classifier)
-    return found if headed is None else replace(found, headed=_text(form, headed, ref, classifier))
+    if headed is None:
+        return found
+    return replace(found, first_line=line_fingerprint(column_names(headed.columns)), headed_types=headed.types)
 
 
 def _text(form: str, shape: TextShape, ref: FileRef, classifier: Classifier) -> FileShape:
@@ -113,12 +133,5 @@ class Memory:
 
 
 def _from_json(raw: dict[str, Any]) -> FileShape:
-    headed = raw["headed"]
-    return FileShape(
-        **{
-            **raw,
-            "columns": tuple(raw["columns"]),
-            "types": tuple(raw["types"]),
-            "headed": None if headed is None else _from_json(headed),
-        }
-    )
+    lists = {name: tuple(raw[name]) for name in ("columns", "types", "headed_types")}
+    return FileShape(**{**raw, **lists})

@@ -6,10 +6,10 @@ over the years stays one. Files without a header belong to the group that has fi
 and are then read by position; a first line that is another file's header is one here, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from nextbasket.ingest.file_shape import FileShape
+from nextbasket.ingest.file_shape import FileShape, line_fingerprint
 from nextbasket.ingest.typed_rows import TEXT_FORMS
 from nextbasket.ingest.widen import common_type
 from nextbasket.lake.base import FileRef
@@ -69,7 +69,9 @@ def alike(one: frozenset[str], other: frozenset[str]) -> bool:
 
 def groups_of(files: Sequence[CrawledFile]) -> list[Group]:
     """Return the groups that readable files form, each in the order of the files given; the largest group first."""
-    headers = {file.shape.columns for file in files if file.shape.named}
+    headers = {
+        line_fingerprint(columns): columns for columns in {one.shape.columns for one in files if one.shape.named}
+    }
     files = [_headed(file, headers) for file in files]
     named: dict[frozenset[str], int] = {}
     for file in files:
@@ -90,10 +92,10 @@ def groups_of(files: Sequence[CrawledFile]) -> list[Group]:
     return sorted(found, key=lambda group: (-group.size[0], -group.size[1], group.files[0].inside))
 
 
-def _headed(file: CrawledFile, headers: set[tuple[str, ...]]) -> CrawledFile:
+def _headed(file: CrawledFile, headers: Mapping[str, tuple[str, ...]]) -> CrawledFile:
     """Take a file's first line for a header where another file of the folder has the same one."""
-    headed = file.shape.headed
-    return replace(file, shape=headed) if headed is not None and headed.columns in headers else file
+    columns = headers.get(file.shape.first_line)
+    return file if columns is None or file.shape.named else replace(file, shape=file.shape.headed(columns))
 
 
 def _joined(sets: Sequence[frozenset[str]]) -> list[int]:
