@@ -19,7 +19,7 @@ from nextbasket.errors import NotBuiltError, QueryError
 from nextbasket.query import assignable, dialect, kinds, parameters
 from nextbasket.query.base import Inputs, QueryEngine
 from nextbasket.query.dialect import PATH_COLUMN
-from nextbasket.query.inputs import local_path
+from nextbasket.query.inputs import engine_path
 from nextbasket.query.lookup import Lookup
 from nextbasket.query.making import Call, Making, summary_of
 from nextbasket.query.places import Places
@@ -263,7 +263,7 @@ class Changes:
             total = self._table(query.select(rows), inputs, text, call).column("n")[0].as_py()
             return (list(target.scan.files) if total else [], total)
         paths = set(counted.column("p").to_pylist())
-        found = [file for file in target.scan.files if str(local_path(file.uri)) in paths]
+        found = [file for file in target.scan.files if engine_path(file.uri) in paths]
         return found, sum(row["n"] for row in counted.select(["n"]).to_pylist())
 
     def _table(self, tree: exp.Select, inputs: Inputs, text: str, call: Call) -> pa.Table:

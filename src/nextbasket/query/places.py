@@ -21,12 +21,13 @@ from nextbasket.catalog.base import Catalog
 from nextbasket.errors import HomeError, InputError, NotFoundError, QueryError
 from nextbasket.lake.base import FileRef, Lake, Zone
 from nextbasket.lake.faults import home_errors
-from nextbasket.query.inputs import local_path
+from nextbasket.query.inputs import is_s3, local_path
 
 UNFINISHED = "_unfinished"
 OWN_PREFIX = "tables/"
 """Tables of files without a location of their own lie here, in the exchange zone."""
 LOCK_SECONDS = 60.0
+_MARK = b"the statement that wrote this has not ended\n"
 
 
 class Places:
@@ -121,10 +122,20 @@ class Places:
         self._delete(list(self._lake.list(zone, f"{key}/")))
 
     def appear(self, folder: str, prefix: str, *, marked: bool) -> None:
-        """Rename a staging folder to its place, where everything in it appears at once."""
+        """Rename a staging folder to its place, where everything in it appears at once.
+
+        On S3, which renames nothing, the files are copied there one after the other, the mark first.
+        """
         zone, key = self._lake.locate(folder)
         if marked:
-            self._lake.put(zone, f"{key}/{UNFINISHED}", io.BytesIO(b"the statement that wrote this has not ended\n"))
+            self._lake.put(zone, f"{key}/{UNFINISHED}", io.BytesIO(_MARK))
+        if is_s3(folder):
+            refs = sorted(self._lake.list(zone, f"{key}/"), key=lambda ref: not ref.key.endswith(f"/{UNFINISHED}"))
+            for ref in refs:
+                with self._lake.open(ref) as stream:
+                    self._lake.put(Zone.EXCHANGE, prefix + ref.key.removeprefix(key), stream)
+            self._delete(refs)
+            return
         source, target = local_path(folder), local_path(self.uri(prefix))
         with home_errors("write", target):
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import copy
 import math
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +31,6 @@ from nextbasket.query.base import Inputs, Limits, Query, QueryEngine, QueryHandl
 from nextbasket.query.changes import Changes
 from nextbasket.query.formats import Format, write_text
 from nextbasket.query.history import PastQuery, QueryHistory, RecordedHandle
-from nextbasket.query.inputs import local_path
 from nextbasket.query.lookup import Lookup
 from nextbasket.query.making import Call, Making
 from nextbasket.query.ownership import Ownership
@@ -258,11 +258,14 @@ class Workgroup:
     ) -> tuple[str, int]:
         """Run a statement and keep its rows as CSV at the result location; returns the file's URI and the rows."""
         handle = self.execute(sql, database=database, parameters=parameters, limits=limits)
-        uri = self._lake.uri(Zone.RESULTS, f"{self._result_folder}/{handle.query_id}.csv")
-        rows = save(handle, local_path(uri), "csv")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "result.csv"
+            rows = save(handle, file, "csv")
+            with file.open("rb") as stream:
+                kept = self._lake.put(Zone.RESULTS, f"{self._result_folder}/{handle.query_id}.csv", stream)
         if self._history is not None:
-            self._history.saved(handle.query_id, uri)
-        return uri, rows
+            self._history.saved(handle.query_id, kept.uri)
+        return kept.uri, rows
 
     def history(self, limit: int | None = None) -> list[PastQuery]:
         """Return the home's newest statements first; the table ``system.queries`` holds the same."""
