@@ -20,7 +20,7 @@ PROPERTY = "nextbasket.property."
 LAKE = "nextbasket.lake"
 """The parameter of a view that says whose it is: it has no files whose place would tell."""
 
-_VIRTUAL = "VIRTUALVIEW"
+_VIRTUAL = "VIRTUAL_VIEW"
 _ADDED = "nextbasket.added"
 _OWNER = "nextbasket"
 _TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
