@@ -50,7 +50,7 @@ def difference(case: Case, run: Callable[[str], pa.Table]) -> str | None:
     try:
         found = written(run(case.sql))
     except QueryError as error:
-        if case.error is not None and re.search(case.error, str(error)):
+        if case.error is not None and re.search(case.error, str(error)) and error.line is not None:
             return None
         return f"{case.place} {case.title}\n{case.sql}\nERROR {error}"
     wanted = list(case.rows)
@@ -132,7 +132,7 @@ def in_one_session(engine: "SparkEngine", inputs: Inputs) -> Callable[[str], pa.
             kinds = [arrow_type(field.dataType.simpleString()) for field in frame.schema.fields]
             rows = frame.collect()
         except (PySparkException, Py4JError) as error:
-            raise translate(error, prepared.statement) from error
+            raise translate(error, prepared.statement, prepared.tree) from error
         columns = [pa.array([_plain(row[at]) for row in rows], kind) for at, kind in enumerate(kinds)]
         return pa.Table.from_arrays(columns, names=[f"c{at}" for at in range(len(kinds))])
 

@@ -193,7 +193,9 @@ def _refuse_divergent(statement: Statement, node: exp.Expr) -> None:
     """Refuse what parses but does not mean the same everywhere."""
     fault = _divergence(node)
     if fault is not None:
-        raise statement.error(fault, place(node))
+        word = str(node.sql(dialect=Athena)).split("(")[0].split()[0]
+        offset = place(node)
+        raise statement.error(fault, offset if offset is not None else identifier_offset(statement.text, word))
 
 
 def _divergence(node: exp.Expr) -> str | None:
@@ -412,10 +414,14 @@ def _is_word(token: Token) -> bool:
 
 def place(node: exp.Expr) -> int | None:
     """Return where a node stands in its statement's text, as an offset from 0; None where it is not known."""
-    for found in (node, *node.find_all(exp.Identifier)):
-        start = found.meta.get("start")
-        if isinstance(start, int):
-            return start
+    around: exp.Expr | None = node
+    while around is not None:
+        # Numbers and operators have no place of their own: what is nearest inside or around them has.
+        for found in (around, *around.find_all(exp.Identifier, exp.Func)):
+            start = found.meta.get("start")
+            if isinstance(start, int):
+                return start
+        around = None if isinstance(around.parent, exp.Select) else around.parent
     return None
 
 

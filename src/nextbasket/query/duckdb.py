@@ -334,7 +334,7 @@ class _Session:
     def _translate(self, error: duckdb.Error) -> NextbasketError:
         if self.stopped:
             return QueryError(self.stopped)
-        return duckdb_rules.translate(error, self.prepared.statement)
+        return duckdb_rules.translate(error, self.prepared.statement, self.prepared.tree)
 
 
 # A bare NULL has no type of its own: Athena writes such a column as text.

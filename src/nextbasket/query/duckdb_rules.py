@@ -24,6 +24,7 @@ from nextbasket.query.rewriting import (
 )
 from nextbasket.query.sentences import reworded
 from nextbasket.query.signature import SAME
+from nextbasket.query.suspects import suspect
 
 
 def macros(tree: exp.Expr) -> list[str]:
@@ -312,8 +313,10 @@ _CALLS: dict[str, Callable[[exp.Anonymous], exp.Expr]] = {
 # --- errors ----------------------------------------------------------------------------------------------------------
 
 
-def translate(error: duckdb.Error, statement: dialect.Statement | None) -> NextbasketError:
-    """Return DuckDB's error as a sentence; it points into the statement where the name at fault stands in it."""
+def translate(
+    error: duckdb.Error, statement: dialect.Statement | None, tree: exp.Expr | None = None
+) -> NextbasketError:
+    """Return DuckDB's error as a sentence; it points to what is at fault in the statement where that can be told."""
     text = str(error)
     if "No space left on device" in text:
         return HomeError("the disk is full: free some space and run it again, nothing was changed.")
@@ -326,13 +329,12 @@ def translate(error: duckdb.Error, statement: dialect.Statement | None) -> Nextb
     if "Division by zero" in head:
         head = "division by zero"
     if head == "division by zero":
-        return QueryError("division by zero.")
-    sentence, name = reworded(text)
-    return _at(statement, sentence, name)
-
-
-def _at(statement: dialect.Statement | None, message: str, name: str | None) -> QueryError:
+        sentence, name = "division by zero.", None
+    else:
+        sentence, name = reworded(text)
     if statement is None:
-        return QueryError(message)
+        return QueryError(sentence)
     offset = dialect.identifier_offset(statement.text, name.rpartition(".")[2]) if name else None
-    return statement.error(message, offset)
+    if offset is None and tree is not None:
+        offset = suspect(statement, tree, sentence)
+    return statement.error(sentence, offset)

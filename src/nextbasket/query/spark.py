@@ -345,7 +345,7 @@ class _Session:
     def _translate(self, error: Exception) -> NextbasketError:
         if self.stopped is not None:
             return QueryError(self.stopped)
-        return spark_rules.translate(error, self.prepared.statement)
+        return spark_rules.translate(error, self.prepared.statement, self.prepared.tree)
 
 
 def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -15,6 +15,7 @@ from nextbasket.query.rewriting import aggregate, call, enclosed, expanded, numb
 from nextbasket.query.sentences import plain
 from nextbasket.query.signature import Form
 from nextbasket.query.spark_nested import array_agg, subscript, unnested
+from nextbasket.query.suspects import suspect
 
 _NARROW = (
     exp.DayOfMonth, exp.Day, exp.DayOfYear, exp.Extract, exp.Hour, exp.Length, exp.Minute, exp.Month, exp.Quarter,
@@ -352,22 +353,21 @@ _RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
 # --- errors ----------------------------------------------------------------------------------------------------------
 
 
-def translate(error: Exception, statement: dialect.Statement | None) -> QueryError:
-    """Return Spark's error as a sentence; it points into the statement where the name at fault stands in it."""
+def translate(error: Exception, statement: dialect.Statement | None, tree: exp.Expr | None = None) -> QueryError:
+    """Return Spark's error as a sentence; it points to what is at fault in the statement where that can be told."""
     text = str(error)
     condition = re.search(r"\[([A-Z_0-9.]+)\]\s*([^\n]*)", text)
     head = condition[2] if condition else text.splitlines()[0]
     head = re.split(r" SQLSTATE: | Use `try_|; line \d+", head)[0].strip()
-    if condition and condition[1].startswith("DIVIDE_BY_ZERO"):
-        return QueryError("division by zero.")
     named = re.search(r"`([^`]+)`", head)
-    offset = None
-    if statement is not None and named:
-        offset = dialect.identifier_offset(statement.text, named[1].rpartition(".")[2])
+    sentence = plain(head)
+    if condition and condition[1].startswith(("DIVIDE_BY_ZERO", "REMAINDER_BY_ZERO")):
+        sentence = "division by zero."
     if condition and condition[1].startswith("UNRESOLVED_COLUMN") and named:
-        return _at(statement, f"there is no column {named[1]} in the tables read.", offset)
-    return _at(statement, plain(head), offset)
-
-
-def _at(statement: dialect.Statement | None, message: str, offset: int | None) -> QueryError:
-    return QueryError(message) if statement is None else statement.error(message, offset)
+        sentence = f"there is no column {named[1]} in the tables read."
+    if statement is None:
+        return QueryError(sentence)
+    offset = dialect.identifier_offset(statement.text, named[1].rpartition(".")[2]) if named else None
+    if offset is None and tree is not None:
+        offset = suspect(statement, tree, sentence)
+    return statement.error(sentence, offset)

@@ -8,7 +8,8 @@ A file is a list of cases::
 
 Each ``-->`` is a row. Cells are written so that their kind shows: 3 is an integer, 3e0 a double, 3.0 a decimal, 'a' a
 text, X'0A' bytes, [1] an array, {'a': 1} a map, (x: 1) a row. Instead of rows, ``--!`` gives the pattern that an
-error's sentence matches. Expected rows were written by hand after Trino's documentation.
+error's sentence matches; it must say line and column, too. Expected rows were written by hand after
+Trino's documentation.
 """
 
 import datetime as dt

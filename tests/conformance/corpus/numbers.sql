@@ -24,7 +24,7 @@ SELECT 7 % 3, -7 % 3, 7 % -3, mod(-7, 3), -7.5e0 % 2, mod(n, 4) FROM numbers WHE
 
 -- the remainder of an integer by zero is an error
 SELECT n % 0 FROM numbers;
---! division by zero|by zero
+--! division by zero
 
 -- the remainder of a double by zero is no number
 SELECT 5e0 % 0, x % 0 FROM numbers WHERE n = 1;
