@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nextbasket.catalog.base import DataFile, FileForm, Scan
@@ -58,6 +58,25 @@ def test_an_engine_reads_in_place_what_the_own_reader_reads(content: bytes) -> N
     assert found is None or found == expected
 
 
+_TOKENS = [*"a1,,\n\n\"';\t| {}[]:", "\r\n", "1.5", "2026-01-31", "01/31/2026", "NULL", "ä", "é", "\0", '"a"', "\ufeff"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(tokens=st.lists(st.sampled_from(_TOKENS), max_size=30), encoding=st.sampled_from(["utf-8", "cp1252", "utf-16"]))
+@example(tokens=list('],x\n"a"z1,5\n\n"b",2'), encoding="utf-8")
+def test_whatever_a_file_holds_it_has_rows_or_one_sentence(tokens: list[str], encoding: str) -> None:
+    content = "".join(tokens).encode(encoding, errors="replace")
+    with TemporaryDirectory() as folder:
+        lake, ref = _landed(content, folder)
+        said = ""
+        try:
+            rows = _own(lake, ref)
+        except InputError as error:
+            rows, said = [], str(error)
+        assert said == "" or said.startswith("landing/things/a.csv, line ")
+        assert len(rows) <= len(tokens) + 1
+
+
 @pytest.mark.parametrize("content", [b"id,n\n1,2\n,30\n", b"a;b\r\nx;NA\r\n;#1\r\n", b"x|y\n"])
 def test_plain_digits_and_plain_texts_are_read_in_place(content: bytes) -> None:
     found, expected = _read(content)
@@ -75,13 +94,18 @@ def test_all_else_is_not(content: bytes) -> None:
 def _read(content: bytes) -> tuple[list[dict[str, Any]] | None, list[dict[str, Any]]]:
     """Return the rows DuckDB reads in place, None where it does not, and then those of the own reader."""
     with TemporaryDirectory() as folder:
-        lake = LocalLake(Path(folder), lambda: datetime(2026, 11, 22, tzinfo=UTC))
-        path = Path(folder) / "landing/things/a.csv"
-        path.parent.mkdir(parents=True)
-        path.write_bytes(content)
-        (ref,) = lake.list(Zone.LANDING)
+        lake, ref = _landed(content, folder)
         found = _in_place(lake, ref, Path(folder))
         return found, [] if found is None else _own(lake, ref)
+
+
+def _landed(content: bytes, folder: str) -> tuple[LocalLake, FileRef]:
+    lake = LocalLake(Path(folder), lambda: datetime(2026, 11, 22, tzinfo=UTC))
+    path = Path(folder) / "landing/things/a.csv"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    (ref,) = lake.list(Zone.LANDING)
+    return lake, ref
 
 
 def _form(lake: LocalLake, ref: FileRef) -> tuple[FileForm, pa.Schema]:

@@ -127,16 +127,16 @@ def _lines(text: str, newline: str, *, last: bool) -> list[str]:
 def _rows(lines: Sequence[str], delimiter: str, quote: str) -> list[list[str]]:
     # Each record for itself: one unclosed quote must not swallow the lines behind it.
     csv.field_size_limit(1 << 24)
-    return [
-        row
-        for record in _records(lines, delimiter, quote)
-        for row in csv.reader(
-            [record],
-            delimiter=delimiter,
-            quotechar=quote or None,
-            quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
-        )
-    ]
+    return [row for record in _records(lines, delimiter, quote) for row in _fields(record, delimiter, quote)]
+
+
+def _fields(record: str, delimiter: str, quote: str) -> list[list[str]]:
+    """Return one row, or the rows of single lines where quotes that are none joined them."""
+    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    try:
+        return list(csv.reader([record], delimiter=delimiter, quotechar=quote or None, quoting=quoting))
+    except csv.Error:
+        return [line.split(delimiter) for line in record.split("\n")]
 
 
 def _records(lines: Sequence[str], delimiter: str, quote: str) -> list[str]:
