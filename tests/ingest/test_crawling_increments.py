@@ -119,3 +119,19 @@ def test_progress_says_how_many_files_of_how_many(home: Any) -> None:
         ("crawling sales: 200 of 250 files", 0.796),
         ("crawled", 1.0),
     ]
+
+
+def test_files_without_a_header_are_looked_at_again_only_when_a_header_is_new(home: Any) -> None:
+    folder = Path(home.path) / "landing/people"
+    folder.mkdir(parents=True)
+    (folder / "1.csv").write_text("name,town\nbob,town\n")
+    (folder / "2.csv").write_text("7,8,9\n")
+    assert sorted(crawl(home)[1]) == ["people/1.csv", "people/2.csv"]
+    assert crawl(home)[1] == []
+    (folder / "3.csv").write_text("name,town\nann,rome\n")
+    report, opened = crawl(home)
+    assert sorted(opened) == ["people/1.csv", "people/2.csv", "people/3.csv"]
+    assert report.read == 3
+    assert home.rows("SELECT name, town FROM landing.people ORDER BY name") == [("ann", "rome"), ("bob", "town")]
+    (folder / "4.csv").write_text("name,town\neve,oslo\n")
+    assert crawl(home)[1] == ["people/4.csv"]

@@ -14,13 +14,14 @@ from nextbasket.errors import NotFoundError
 from nextbasket.ingest.changes import DEPRECATED, Change, History, lines_of
 from nextbasket.ingest.classifiers import NOTHING, Classifier
 from nextbasket.ingest.content import State
-from nextbasket.ingest.file_shape import UNREADABLE, FileShape, Memory, look_at
+from nextbasket.ingest.file_shape import UNREADABLE, FileShape, Headers, Memory, look_at, look_for_header
 from nextbasket.ingest.group_definition import own_form, table_columns, unlike, with_forms
 from nextbasket.ingest.grouping import CrawledFile, groups_of
 from nextbasket.ingest.naming import table_name
 from nextbasket.ingest.naming_groups import NamedGroup, named_groups
 from nextbasket.ingest.partitions import partition_columns
 from nextbasket.ingest.sources import is_data
+from nextbasket.ingest.typed_rows import TEXT_FORMS
 from nextbasket.lake.base import FileRef, Lake, Zone
 from nextbasket.progress import Progress, silent
 
@@ -179,25 +180,36 @@ class Crawler:
         """Return a folder's files with their shapes, and how many were opened for it."""
         classifier = self._classifier(folder)
         known = self._memory.recall(folder, classifier)
-        seen: dict[str, tuple[int, str, FileShape]] = {}
-        files = []
-        opened = 0
+        found: dict[FileRef, FileShape] = {}
+        opened: set[str] = set()
         at.say(f"crawling {folder}", 0.0)
         for number, ref in enumerate(refs):
-            mark = (ref.size, ref.modified.isoformat())
             entry = known.get(ref.key)
-            if entry is None or entry[:2] != mark:
-                entry = (*mark, look_at(self._lake, ref, classifier))
-                opened += 1
-                if opened % _FILES_BETWEEN_PROGRESS == 0:
-                    at.say(f"crawling {folder}: {number + 1:,} of {len(refs):,} files", number / len(refs))
-            if entry[2].format != UNREADABLE:
-                # What could not be read may be readable next time, with an extra installed.
-                seen[ref.key] = entry
-            files.append(CrawledFile(ref, ref.key.partition("/")[2], entry[2]))
+            if entry is not None and entry[:2] == _mark(ref):
+                found[ref] = entry[2]
+                continue
+            found[ref] = look_at(self._lake, ref, classifier)
+            opened.add(ref.key)
+            if len(opened) % _FILES_BETWEEN_PROGRESS == 0:
+                at.say(f"crawling {folder}: {number + 1:,} of {len(refs):,} files", number / len(refs))
+        opened |= self._look_for_headers(found, classifier)
+        # What could not be read may be readable next time, with an extra installed.
+        seen = {ref.key: (*_mark(ref), shape) for ref, shape in found.items() if shape.format != UNREADABLE}
         if opened or known.keys() != seen.keys():
             self._memory.remember(folder, classifier, seen)
-        return files, opened
+        return [CrawledFile(ref, ref.key.partition("/")[2], shape) for ref, shape in found.items()], len(opened)
+
+    def _look_for_headers(self, found: dict[FileRef, FileShape], classifier: Classifier) -> set[str]:
+        """Look again at text files without a header where the others' headers are new; returns what was opened."""
+        texts = {ref: shape for ref, shape in found.items() if shape.format in TEXT_FORMS}
+        headers = Headers(frozenset(shape.columns for shape in texts.values() if shape.named))
+        if not headers.columns or classifier.header is not None:
+            return set()
+        mark = headers.mark
+        doubtful = {ref: shape for ref, shape in texts.items() if not shape.named and shape.tried != mark}
+        for ref, shape in doubtful.items():
+            found[ref] = look_for_header(self._lake, ref, shape, headers, classifier)
+        return {ref.key for ref in doubtful}
 
     # --- tables --------------------------------------------------------------------------------------------------
 
@@ -301,6 +313,10 @@ class Crawler:
                     self._catalog.define(replace(definition, parameters=marked))
             gone.append(GoneTable(definition.full_name, action))
         return tuple(gone)
+
+
+def _mark(ref: FileRef) -> tuple[int, str]:
+    return ref.size, ref.modified.isoformat()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -10,13 +10,13 @@ from nextbasket.errors import InputError, MissingExtraError, NotFoundError
 from nextbasket.ingest.classifiers import NOTHING, Classifier
 from nextbasket.ingest.content import State
 from nextbasket.ingest.landed import compression, form_of, shape_of
-from nextbasket.ingest.sniff import TextShape, column_names
+from nextbasket.ingest.sniff import column_names
 from nextbasket.ingest.typed_rows import HEADER_NAMES, IGNORED, TEXT_FORMS, named_columns
 from nextbasket.lake.base import FileRef, Lake
 
 EMPTY, UNREADABLE = "empty", "unreadable"
 _STATE = "crawl.files."
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,7 @@ class FileShape:
 
     ``named``: the columns have names of their own, not ``col0…``. ``parameters`` are the reader's, as in a table
     definition. ``format`` is ``empty`` or ``unreadable`` for a file that has no columns; ``fault`` then says why.
-    ``first_line`` is a fingerprint of a headerless text file's first line, and ``headed_types`` are the types without
-    it: the folder's other files may show that it is a header.
+    ``tried`` is a fingerprint of the folder's headers that a file's first line was compared with and is none of.
     """
 
     format: str
@@ -35,28 +34,12 @@ class FileShape:
     named: bool = True
     parameters: Mapping[str, str] = field(default_factory=dict)
     fault: str = ""
-    first_line: str = ""
-    headed_types: tuple[str, ...] = ()
+    tried: str = ""
 
     @property
     def readable(self) -> bool:
         """Whether the file has columns."""
         return self.format not in (EMPTY, UNREADABLE)
-
-    def headed(self, columns: tuple[str, ...]) -> "FileShape":
-        """Return the shape of a headerless text file whose first line names these columns after all."""
-        return replace(
-            self,
-            columns=columns,
-            types=self.headed_types,
-            named=True,
-            parameters={**self.parameters, "skip.header.line.count": "1"},
-        )
-
-
-def line_fingerprint(columns: Sequence[str]) -> str:
-    """Return a short text that two lines share when they name the same columns; what they say is not kept."""
-    return hashlib.sha256("\x1f".join(columns).encode()).hexdigest()[:16]
 
 
 def look_at(lake: Lake, ref: FileRef, classifier: Classifier = NOTHING) -> FileShape:
@@ -68,8 +51,6 @@ def look_at(lake: Lake, ref: FileRef, classifier: Classifier = NOTHING) -> FileS
             found = FileShape(form, tuple(column_names(names)), types, parameters={"compression": compression(ref)})
             return found if names else FileShape(EMPTY, fault="it is empty")
         shape = shape_of(lake, ref, classifier.known)
-        open_question = bool(shape.columns) and not shape.header and classifier.header is None
-        headed = shape_of(lake, ref, replace(classifier.known, header=True)) if open_question else None
     except (InputError, MissingExtraError, NotFoundError) as error:
         return FileShape(UNREADABLE, fault=str(error))
     if not shape.columns:
@@ -77,13 +58,6 @@ def look_at(lake: Lake, ref: FileRef, classifier: Classifier = NOTHING) -> FileS
     if classifier.columns and len(classifier.columns) != len(shape.columns):
         fault = f"it has {len(shape.columns)} columns, and the setting crawler.tables names {len(classifier.columns)}"
         return FileShape(UNREADABLE, fault=fault)
-    found = _text(form, shape, ref, classifier)
-    if headed is None:
-        return found
-    return replace(found, first_line=line_fingerprint(column_names(headed.columns)), headed_types=headed.types)
-
-
-def _text(form: str, shape: TextShape, ref: FileRef, classifier: Classifier) -> FileShape:
     return FileShape(
         form,
         tuple(column_names(classifier.columns or shape.columns)),
@@ -98,6 +72,26 @@ def _text(form: str, shape: TextShape, ref: FileRef, classifier: Classifier) -> 
             **({HEADER_NAMES: IGNORED} if classifier.columns and shape.header else {}),
         },
     )
+
+
+def look_for_header(
+    lake: Lake, ref: FileRef, shape: FileShape, headers: "Headers", classifier: Classifier
+) -> FileShape:
+    """Return a headerless text file's shape with its first line as the header, where that is one of ``headers``."""
+    headed = look_at(lake, ref, replace(classifier, header=True))
+    return headed if headed.columns in headers.columns else replace(shape, tried=headers.mark)
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """The headers of a folder's text files: the columns of each, and a fingerprint of them all."""
+
+    columns: frozenset[tuple[str, ...]]
+
+    @property
+    def mark(self) -> str:
+        """A short text that is another one when there are other headers."""
+        return hashlib.sha256(json.dumps(sorted(self.columns)).encode()).hexdigest()[:16]
 
 
 class Memory:
@@ -133,5 +127,4 @@ class Memory:
 
 
 def _from_json(raw: dict[str, Any]) -> FileShape:
-    lists = {name: tuple(raw[name]) for name in ("columns", "types", "headed_types")}
-    return FileShape(**{**raw, **lists})
+    return FileShape(**{**raw, "columns": tuple(raw["columns"]), "types": tuple(raw["types"])})

@@ -3,13 +3,13 @@
 Files with names for their columns belong together when they share more than half of their names, or when one has all
 columns of the other (at least two). That goes from file to file: a table whose columns change little by little
 over the years stays one. Files without a header belong to the group that has files of the same width whose types fit,
-and are then read by position; a first line that is another file's header is one here, too.
+and are then read by position.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from nextbasket.ingest.file_shape import FileShape, line_fingerprint
+from nextbasket.ingest.file_shape import FileShape
 from nextbasket.ingest.typed_rows import TEXT_FORMS
 from nextbasket.ingest.widen import common_type
 from nextbasket.lake.base import FileRef
@@ -69,10 +69,6 @@ def alike(one: frozenset[str], other: frozenset[str]) -> bool:
 
 def groups_of(files: Sequence[CrawledFile]) -> list[Group]:
     """Return the groups that readable files form, each in the order of the files given; the largest group first."""
-    headers = {
-        line_fingerprint(columns): columns for columns in {one.shape.columns for one in files if one.shape.named}
-    }
-    files = [_headed(file, headers) for file in files]
     named: dict[frozenset[str], int] = {}
     for file in files:
         if file.shape.named:
@@ -90,12 +86,6 @@ def groups_of(files: Sequence[CrawledFile]) -> list[Group]:
     for group in found:
         group.files.sort(key=lambda file: file.inside)
     return sorted(found, key=lambda group: (-group.size[0], -group.size[1], group.files[0].inside))
-
-
-def _headed(file: CrawledFile, headers: Mapping[str, tuple[str, ...]]) -> CrawledFile:
-    """Take a file's first line for a header where another file of the folder has the same one."""
-    columns = headers.get(file.shape.first_line)
-    return file if columns is None or file.shape.named else replace(file, shape=file.shape.headed(columns))
 
 
 def _joined(sets: Sequence[frozenset[str]]) -> list[int]:
