@@ -13,8 +13,9 @@ import pyarrow.orc as pa_orc
 import pyarrow.parquet as pq
 import pytest
 
+from nextbasket.catalog.base import FileForm
 from nextbasket.errors import InputError
-from nextbasket.ingest.erase import find, without
+from nextbasket.ingest.erase import find, is_all, without
 from nextbasket.lake.base import FileRef, Zone
 from nextbasket.lake.local import LocalLake
 
@@ -129,6 +130,24 @@ def test_orc(lake: LocalLake) -> None:
     pa_orc.write_table(pa.table({"user_id": [7, 8, 7], "n": [1, 2, 3]}), target)
     ref = put(lake, "a.orc", target.getvalue())
     assert pa_orc.read_table(io.BytesIO(erased(lake, ref))).to_pylist() == [{"user_id": 8, "n": 2}]
+
+
+def test_a_file_without_header_whose_table_knows_its_columns(lake: LocalLake) -> None:
+    ref = put(lake, "a.csv", b"1|7|x\n3|8|y\n5|70|z\n6|7|w\n")
+    assert find(lake, ref, MARKS) is None
+    known = {"delimiter": "|", "quote": '"', "encoding": "utf-8", "skip.header.line.count": "0"}
+    form = FileForm("csv", ("order_id", "user_id", "note"), known)
+    found = find(lake, ref, MARKS, (), form)
+    assert found is not None
+    target = io.BytesIO()
+    without(lake, ref, MARKS, found, target, form)
+    assert target.getvalue() == b"3|8|y\n5|70|z\n"
+
+
+def test_a_folder_s_name_makes_all_of_its_files_the_person_s(lake: LocalLake) -> None:
+    assert is_all(put(lake, "user_id=7/a.csv", b"order_id\n1\n"), MARKS)
+    assert not is_all(put(lake, "user_id=77/a.csv", b"order_id\n1\n"), MARKS)
+    assert not is_all(put(lake, "user_id=7.csv", b"order_id\n1\n"), MARKS)
 
 
 def test_files_that_name_no_shopper_are_told_apart(lake: LocalLake) -> None:

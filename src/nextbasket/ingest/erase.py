@@ -19,13 +19,15 @@ import pyarrow.compute as pc
 import pyarrow.orc as pa_orc
 import pyarrow.parquet as pq
 
+from nextbasket.catalog.base import FileForm
 from nextbasket.errors import InputError
 from nextbasket.ingest.encoding import decoder
 from nextbasket.ingest.jsonlines import JsonReader, open_lines, sniff_json
 from nextbasket.ingest.landed import compression, form_of, open_unpacked, open_utf8, shape_of
 from nextbasket.ingest.records import LINE, RAW, REASON, RecordReader
-from nextbasket.ingest.sniff import HEAD_BYTES, column_names
+from nextbasket.ingest.sniff import HEAD_BYTES, TextShape, column_names
 from nextbasket.ingest.typed_files import batches_of, schema_of
+from nextbasket.ingest.typed_rows import text_shape
 from nextbasket.lake.base import FileRef, Lake
 
 Marks: TypeAlias = Mapping[str, frozenset[str]]
@@ -56,15 +58,18 @@ class Found:
         return self.records.num_rows + self.faulty
 
 
-def find(lake: Lake, ref: FileRef, marks: Marks, also: Sequence[str] = ()) -> Found | None:
+def find(
+    lake: Lake, ref: FileRef, marks: Marks, also: Sequence[str] = (), written: FileForm | None = None
+) -> Found | None:
     """Return the person's records of a file, or None when the file has none of the marks' columns.
 
-    ``also`` names further columns to return; one the file lacks is null. Raises InputError for a damaged file.
+    ``also`` names further columns to return; one the file lacks is null. ``written`` says how a text file is written
+    where its table knows; else it is found out. Raises InputError for a damaged file.
     """
     marks = {column: values for column, values in marks.items() if values}
     form = form_of(ref.key)
     if form in ("csv", "excel"):
-        return _in_text(lake, ref, marks, also)
+        return _in_text(lake, ref, marks, also, written)
     if form == "json":
         return _in_json(lake, ref, marks, also)
     return _in_typed(lake, ref, form, marks, also)
@@ -76,7 +81,9 @@ def is_all(ref: FileRef, marks: Marks) -> bool:
     return any(value in marks.get(column.lower(), ()) for column, value in inside.items())
 
 
-def without(lake: Lake, ref: FileRef, marks: Marks, found: Found, target: BinaryIO) -> None:
+def without(
+    lake: Lake, ref: FileRef, marks: Marks, found: Found, target: BinaryIO, written: FileForm | None = None
+) -> None:
     """Write a file's content without the person's records; raises InputError for a form that cannot be written."""
     form = form_of(ref.key)
     if form == "parquet":
@@ -84,7 +91,7 @@ def without(lake: Lake, ref: FileRef, marks: Marks, found: Found, target: Binary
     elif form == "orc":
         _orc_without(lake, ref, marks, target)
     elif form in _LINE_FORMS and found.lines:
-        _text_without(lake, ref, found.lines, target)
+        _text_without(lake, ref, found.lines, target, written)
     else:
         raise InputError(
             f"{ref.zone}/{ref.key} holds {found.count} records of this shopper and cannot be written again in its "
@@ -128,14 +135,21 @@ def _among(column: Any, values: frozenset[str]) -> Any:
 # --- delimited text --------------------------------------------------------------------------------------------------
 
 
-def _in_text(lake: Lake, ref: FileRef, marks: Marks, also: Sequence[str]) -> Found | None:
-    shape = shape_of(lake, ref)
-    names = column_names(shape.columns)
-    if not shape.header or not any(name in marks for name in names):
+def columns_as_written(lake: Lake, ref: FileRef, written: FileForm | None) -> tuple[TextShape, Sequence[str]]:
+    """Return how a text file is written and its columns' names, as its table knows them or as they are found out."""
+    if written is None:
+        shape = shape_of(lake, ref)
+        return shape, column_names(shape.columns)
+    return text_shape(lake, ref, written), written.columns
+
+
+def _in_text(lake: Lake, ref: FileRef, marks: Marks, also: Sequence[str], written: FileForm | None) -> Found | None:
+    shape, names = columns_as_written(lake, ref, written)
+    if not any(name in marks for name in names):
         return None
     wanted = [(position, name) for position, name in enumerate(names) if name in marks or name in also]
     with open_utf8(lake, ref, shape) as stream:
-        reader = RecordReader(stream, shape.delimiter, shape.width, wanted, header=True, quote=shape.quote)
+        reader = RecordReader(stream, shape.delimiter, shape.width, wanted, header=shape.header, quote=shape.quote)
         return _gathered(reader, marks, also, lambda: reader.records)
 
 
@@ -173,10 +187,10 @@ def _texts(table: pa.Table, names: Sequence[str]) -> pa.Table:
     return pa.table({name: pc.utf8_trim_whitespace(column) for name, column in columns.items()})
 
 
-def _text_without(lake: Lake, ref: FileRef, lines: Sequence[int], target: BinaryIO) -> None:
+def _text_without(lake: Lake, ref: FileRef, lines: Sequence[int], target: BinaryIO, written: FileForm | None) -> None:
     packed = _packing(target, compression(ref))
     if form_of(ref.key) == "csv":
-        shape = shape_of(lake, ref)
+        shape, _ = columns_as_written(lake, ref, written)
         encoding, newline = shape.encoding, shape.newline
     else:
         encoding, newline = _json_encoding(lake, ref), "\n"
@@ -334,4 +348,4 @@ def _staying(batch: pa.RecordBatch, marks: Marks) -> Any:
     return pc.invert(mask)
 
 
-__all__ = ["Found", "Marks", "find", "is_all", "matching", "without", "words_of"]
+__all__ = ["Found", "Marks", "columns_as_written", "find", "is_all", "matching", "without", "words_of"]

@@ -193,7 +193,7 @@ class Forgetter:
             theirs = marks.of(ref)
             layout = layouts.get(table_name(ref.key.partition("/")[0]))
             try:
-                found = find(self._lake, ref, theirs, layout.key if layout is not None else ())
+                found = find(self._lake, ref, theirs, layout.key if layout is not None else (), marks.written(ref))
                 if is_all(ref, theirs):
                     pending.rewritten[content.sha256(ref)] = {
                         "key": ref.key,
@@ -203,7 +203,7 @@ class Forgetter:
                     self._write(path, pending)
                     self._lake.delete(ref)
                 elif found is not None and found.count:
-                    self._rewrite(lines, ref, theirs, found, layout, seen, content, pending, path)
+                    self._rewrite(lines, ref, marks, found, layout, seen, content, pending, path)
             except InputError:
                 continue  # the proof names the file and says why
         content.save()
@@ -225,7 +225,7 @@ class Forgetter:
         self,
         lines: QuarantinedLines,
         ref: FileRef,
-        theirs: Mapping[str, frozenset[str]],
+        marks: LandingMarks,
         found: Found,
         layout: LayoutTable | None,
         seen: set[tuple[str | None, ...]],
@@ -235,7 +235,7 @@ class Forgetter:
     ) -> None:
         old = content.sha256(ref)
         with self._temporary() as kept:
-            without(self._lake, ref, theirs, found, kept)
+            without(self._lake, ref, marks.of(ref), found, kept, marks.written(ref))
             new = _hashed(kept)
             plain = without_hash(ref.key, old)
             key = ref.key if plain == ref.key else with_hash(plain, new)

@@ -2,14 +2,13 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nextbasket.errors import InputError
-from nextbasket.ingest.erase import Marks, words_of
-from nextbasket.ingest.landed import form_of, shape_of
+from nextbasket.ingest.erase import Marks, columns_as_written, words_of
+from nextbasket.ingest.landed import form_of
 from nextbasket.ingest.person import LandingMarks
-from nextbasket.ingest.sniff import column_names
 from nextbasket.lake.base import FileRef, Lake, Zone
 
 _HEAD = ["file", "line", "reason", "raw"]
@@ -35,7 +34,7 @@ class QuarantinedLines:
             now = self._landed.get(f"landing/{one['key']}")
             if now is not None and "former_key" in one:
                 self._landed.setdefault(f"landing/{one['former_key']}", now)
-        self._shapes: dict[str, tuple[list[str], str] | None] = {}
+        self._shapes: dict[str, tuple[Sequence[str], str] | None] = {}
 
     def count(self, ref: FileRef) -> int:
         """Return how many of a quarantine file's lines are the person's."""
@@ -99,11 +98,11 @@ class QuarantinedLines:
                 return any(field.strip() in marks.get(name, ()) for name, field in given)
         return words_of(marks).search(row["raw"]) is not None
 
-    def _shape(self, file: str) -> tuple[list[str], str] | None:
+    def _shape(self, file: str) -> tuple[Sequence[str], str] | None:
         if file not in self._shapes:
             ref = self._landed.get(file)
             self._shapes[file] = None
             if ref is not None and form_of(ref.key) == "csv":
-                shape = shape_of(self._lake, ref)
-                self._shapes[file] = (column_names(shape.columns), shape.delimiter) if shape.header else None
+                shape, names = columns_as_written(self._lake, ref, self._marks.written(ref))
+                self._shapes[file] = (names, shape.delimiter)
         return self._shapes[file]

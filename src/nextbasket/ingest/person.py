@@ -1,9 +1,9 @@
 """A person to forget: which orders are theirs, and by which values a landed file's lines are."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from nextbasket.catalog.base import Catalog
+from nextbasket.catalog.base import Catalog, FileForm
 from nextbasket.definitions.store import Definitions
 from nextbasket.errors import InputError, NotFoundError, QueryError
 from nextbasket.grocery.tables import ORDER_PRODUCTS, ORDERS
@@ -52,6 +52,11 @@ class LandingMarks:
     origins: tuple[tuple[Origin, frozenset[str]], ...] = ()
     unclear: tuple[str, ...] = ()
     seen: bool = False
+    forms: Mapping[str, FileForm] = field(default_factory=dict)
+
+    def written(self, ref: FileRef) -> FileForm | None:
+        """Return how a mapped source's file is written, as the crawled table knows; None for a table of the layout."""
+        return self.forms.get(ref.uri)
 
     def of(self, ref: FileRef) -> Marks:
         """Return the marks of a landed file."""
@@ -132,7 +137,14 @@ class Finder:
             marks = mapped.setdefault(origin.table, {})
             marks[origin.column] = marks.get(origin.column, frozenset()) | given
             seen = seen or (column == SHOPPER and bool(given))
-        return LandingMarks(person.marks, mapped, tuple(origins), tuple(unclear), seen)
+        forms = {uri: form for table in mapped for uri, form in self._forms(table).items()}
+        return LandingMarks(person.marks, mapped, tuple(origins), tuple(unclear), seen, forms)
+
+    def _forms(self, table: str) -> dict[str, FileForm]:
+        scan = self._catalog.scan(f"landing.{table}")
+        keys = {key for values in scan.partitions.values() for key in values}
+        own = FileForm(scan.format, tuple(name for name in scan.schema.names if name not in keys), scan.parameters)
+        return {file.uri: scan.forms.get(file.uri, own) for file in scan.files}
 
     def values(self, origin: Origin, wanted: frozenset[str]) -> frozenset[str]:
         """Return the values of a source's column, as its lines may write them, that a mapping makes into the wanted."""

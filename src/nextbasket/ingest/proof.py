@@ -74,7 +74,9 @@ class Prover:
                     unproven.append(f"{name} is no table and was not searched.")
                     continue
                 try:
-                    found = find(self._lake, ref, marks.of(ref) if zone is Zone.LANDING else person.marks)
+                    landed = zone is Zone.LANDING
+                    theirs = marks.of(ref) if landed else person.marks
+                    found = find(self._lake, ref, theirs, (), marks.written(ref) if landed else None)
                 except NextbasketError as error:
                     unproven.append(f"{name} cannot be searched: {error}")
                     continue
