@@ -32,6 +32,14 @@ def test_files_copied_in_by_hand_are_listed_and_hidden_ones_are_not(lake: LocalL
     assert [ref.key for ref in lake.list(Zone.LANDING)] == ["orders/a.csv"]
 
 
+def test_a_name_may_have_a_line_break(lake: LocalLake) -> None:
+    # Not in the suite of all lakes: moto's server routes no request with such a name.
+    ref = lake.put(Zone.LANDING, "orders/new\nline.csv", io.BytesIO(b"1"))
+    assert list(lake.list(Zone.LANDING)) == [ref]
+    with lake.open(ref) as file:
+        assert file.read() == b"1"
+
+
 def test_linked_folders_are_followed_but_not_in_circles(lake: LocalLake, tmp_path: Path) -> None:
     outside = tmp_path / "elsewhere"
     outside.mkdir()

@@ -13,6 +13,7 @@ from nextbasket.catalog.base import DataFile, Scan
 from nextbasket.errors import NextbasketError, QueryError
 from nextbasket.lake.base import Zone
 from nextbasket.lake.s3 import S3Lake, places
+from nextbasket.query.base import Limits
 from nextbasket.query.duckdb import DuckDBEngine
 from nextbasket.query.s3_files import S3Files
 
@@ -78,6 +79,19 @@ def test_partitions_are_written_into_folders(engine: DuckDBEngine, lake: S3Lake,
     assert {file.uri.removeprefix(f"{folder}/").split("/")[0] for file in files} == {"order_id=1", "order_id=2"}
     assert sum(file.rows for file in files) == 4
     assert {ref.uri for ref in lake.list(Zone.WAREHOUSE)} == {file.uri for file in files}
+
+
+def test_a_limit_on_bytes_counts_files_on_s3_whole(engine: DuckDBEngine, lake: S3Lake) -> None:
+    uri = f"{lake.staging('r')}/a.parquet"
+    filesystem, path = lake.filesystem(uri)
+    pq.write_table(pa.table({"order_id": [1], "note": ["a"]}, schema=ORDERS), path, filesystem=filesystem)
+    size = filesystem.get_file_info(path).size
+    inputs = {"landing.orders": Scan("landing.orders", "parquet", (DataFile(uri, 1, size),), ORDERS)}
+    statement = "SELECT order_id FROM landing.orders"
+    handle = engine.start(statement, inputs, limits=Limits(scan_bytes=size))
+    assert [batch.num_rows for batch in handle.batches()] == [1]
+    with pytest.raises(QueryError, match="limit"):
+        engine.start(statement, inputs, limits=Limits(scan_bytes=size - 1))
 
 
 def test_an_engine_without_s3_says_so(tmp_path: Path, orders: Scan) -> None:

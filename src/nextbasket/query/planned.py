@@ -72,6 +72,9 @@ def _bytes(scan: Scan, columns: Set[str] | None) -> int:
 
 
 def _column_bytes(file: DataFile, columns: Set[str]) -> int:
+    if "://" in file.uri:
+        # Arrow alone knows neither the lake's endpoint nor its credentials: a file on S3 counts whole.
+        return file.bytes
     try:
         footer = pq.read_metadata(file.uri)
     except (OSError, pa.ArrowException):
