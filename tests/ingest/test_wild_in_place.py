@@ -25,6 +25,7 @@ _DIGITS = st.sampled_from(["0", "7", "42", "123456789012345678", "", "10"])
 _ODD = st.sampled_from(
     ["1.7", "007", "-1", " 5", "1e3", "NA", "NULL", '"', '"x"', "x", "é", "'", "", " ", "\\N", "\r", "#"]
 )
+_POINTS = st.sampled_from(["0.5", "7", "", "1.", ".5", "007.50", "10"])
 _TEXTS = st.sampled_from(["milk", "brown bread", "x", "é€", "", "NA", "nan", "0x1", "#", "\\", "a b "])
 
 
@@ -40,9 +41,11 @@ class _Forgetful:
 
 @st.composite
 def _files(draw: st.DrawFn) -> bytes:
-    kinds = draw(st.lists(st.sampled_from([_DIGITS, _TEXTS, _DIGITS | _ODD]), min_size=1, max_size=3))
+    kinds = draw(
+        st.lists(st.sampled_from([_DIGITS, _TEXTS, _POINTS, _POINTS | _DIGITS | _ODD]), min_size=1, max_size=3)
+    )
     # Some files are of one kind only: they are the ones that are read in place.
-    kinds = draw(st.sampled_from([kinds, [_DIGITS] * len(kinds), [_TEXTS] * len(kinds)]))
+    kinds = draw(st.sampled_from([kinds, [_DIGITS, _TEXTS, _POINTS][: len(kinds)], [_TEXTS] * len(kinds)]))
     rows = draw(st.lists(st.tuples(*kinds), max_size=6))
     delimiter = draw(st.sampled_from([",", ";", "\t", "|"]))
     end = draw(st.sampled_from(["\n", "\n", "\r\n"]))
@@ -77,15 +80,17 @@ def test_whatever_a_file_holds_it_has_rows_or_one_sentence(tokens: list[str], en
         assert len(rows) <= len(tokens) + 1
 
 
-@pytest.mark.parametrize("content", [b"id,n\n1,2\n,30\n", b"a;b\r\nx;NA\r\n;#1\r\n", b"x|y\n"])
-def test_plain_digits_and_plain_texts_are_read_in_place(content: bytes) -> None:
+@pytest.mark.parametrize(
+    "content", [b"id,n\n1,2\n,30\n", b"a;b\r\nx;NA\r\n;#1\r\n", b"x|y\n", b"a,b,c\n1,x,0.5\n,NA,007.\n3,,\n"]
+)
+def test_plain_numbers_and_plain_texts_are_read_in_place(content: bytes) -> None:
     found, expected = _read(content)
     assert found is not None
     assert found == expected
 
 
 @pytest.mark.parametrize(
-    "content", [b'a,b\n1,"2"\n', b"a,b\n1,x\n", b"a,b\n1,\n\n2,3\n", b"\xef\xbb\xbfa,b\n1,2\n", b"a\n0.5\n"]
+    "content", [b'a,b\n1,"2"\n', b"a,b\n1,true\n", b"a,b\n1,\n\n2,3\n", b"\xef\xbb\xbfa,b\n1,2\n", b"a\n-1\n"]
 )
 def test_all_else_is_not(content: bytes) -> None:
     assert _read(content)[0] is None

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from nextbasket.catalog.base import DataFile, FileForm, Scan
 from nextbasket.ingest.content import LandedContent, State
 from nextbasket.ingest.landed import compression, open_utf8
-from nextbasket.ingest.records import examine
+from nextbasket.ingest.records import Signs, examine
 from nextbasket.ingest.sniff import TextShape
 from nextbasket.ingest.typed_rows import TEXT_FORMS, text_shape, typed_rows
 from nextbasket.lake.base import FileRef, Lake, Zone
@@ -32,7 +32,11 @@ _VERSION = 1
 _GROUP_ROWS = 122_880
 _GROUP_CELLS = 8_000_000
 _KEPT_FOR = timedelta(hours=1)
-_IN_PLACE_WHERE_DIGITS = frozenset((pa.int64(), pa.float64(), pa.string()))
+_IN_PLACE = {
+    pa.int64(): frozenset((Signs.DIGITS,)),
+    pa.float64(): frozenset((Signs.DIGITS, Signs.ZEROS, Signs.POINTS)),
+    pa.string(): frozenset(Signs),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +190,20 @@ class _Reading:
         shape = self._shape(ref, form)
         if not shape.plainly or len(shape.columns) != len(form.columns):
             return False
-        wanted = set(form.columns)
-        kinds = {field.type for field in self._schema if field.name in wanted}
-        all_text = kinds <= {pa.string()}
-        if not (all_text or kinds <= _IN_PLACE_WHERE_DIGITS):
+        kinds = {field.name: field.type for field in self._schema}
+        if not set(kinds.values()) <= _IN_PLACE.keys():
             return False
         with open_utf8(self._lake, ref, shape) as stream:
             anatomy = examine(stream, shape.delimiter, shape.width, header=shape.header)
-        # A text stands in the file as it is, and whole numbers mean the same to all; of other values readers think
-        # differently: DuckDB takes 1.7 for 2 in a column of whole numbers.
-        return anatomy.plain and (all_text or anatomy.digits)
+        # A text stands in the file as it is, and a number written with digits and points means the same to all; of
+        # other values readers think differently: DuckDB takes 1.7 for 2 in a column of whole numbers.
+        return anatomy.plain and (
+            anatomy.digits
+            or all(
+                name not in kinds or signs in _IN_PLACE[kinds[name]]
+                for name, signs in zip(form.columns, anatomy.columns, strict=True)
+            )
+        )
 
     def _shape(self, ref: FileRef, form: FileForm) -> TextShape:
         if ref.key not in self._shapes:

@@ -132,9 +132,10 @@ def _rows(lines: Sequence[str], delimiter: str, quote: str) -> list[list[str]]:
 
 def _fields(record: str, delimiter: str, quote: str) -> list[list[str]]:
     """Return one row, or the rows of single lines where quotes that are none joined them."""
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     try:
-        return list(csv.reader([record], delimiter=delimiter, quotechar=quote or None, quoting=quoting))
+        if not quote:
+            return list(csv.reader([record], delimiter=delimiter, quoting=csv.QUOTE_NONE))
+        return list(csv.reader([record], delimiter=delimiter, quotechar=quote))
     except csv.Error:
         return [line.split(delimiter) for line in record.split("\n")]
 
