@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> StatementHome:
         ("SELECT * FROM orders ORDER BY 9", "ORDER term out of range - should be between 1 and 4."),
         (
             "SELECT CAST(eval_set AS bigint) FROM orders",
-            "the text 'prior' is no bigint: use TRY_CAST to get NULL instead.",
+            "the text 'prior' is no bigint: use TRY_CAST to get NULL instead. (line 1, column 8)",
         ),
         ("SELECT o.nope FROM orders o", "o has no column nope. (line 1, column 10)"),
         ("SELECT q.order_id FROM orders AS o", 'there is no q in FROM; there is "o". (line 1, column 8)'),
@@ -35,7 +35,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> StatementHome:
             "SELECT order_id FROM orders a JOIN orders b ON a.order_id = b.order_id",
             "column order_id is in several tables: write 'a.order_id' or 'b.order_id'. (line 1, column 8)",
         ),
-        ("SELECT 9223372036854775807 + 1 AS a", "9223372036854775807 + 1 is out of range for bigint."),
+        (
+            "SELECT 9223372036854775807 + 1 AS a",
+            "9223372036854775807 + 1 is out of range for bigint. (line 1, column 28)",
+        ),
         (
             "SELECT (SELECT order_id FROM orders) AS x",
             "a subquery that stands for one value gives several rows: add LIMIT 1 or an aggregate.",

@@ -35,7 +35,7 @@ def suspect(statement: dialect.Statement, tree: exp.Expr, message: str) -> int |
         found = [token for token in found if token.text != "[" or token.start not in before]
         nodes = [node for node in tree.walk() if isinstance(node, classes) and not _literal_cast(node)]
         calls = [node for node in tree.find_all(exp.Anonymous) if node.name.lower() in words]
-        return found[0].start if len(found) == 1 and len(nodes) + len(calls) <= 1 else None
+        return found[0].start if len(found) == 1 and len(nodes) + len(calls) == 1 else None
     return None
 
 
