@@ -167,7 +167,7 @@ def test_no_credentials_are_one_sentence(aws: AwsServer, bucket: str, monkeypatc
 def test_without_boto3_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'nextbasket\[aws\]'"):
-        _ = AwsAccess().s3
+        AwsAccess()
 
 
 # --- documents

@@ -3,6 +3,7 @@
 Credentials come from boto3's own chain alone (environment, ``~/.aws``, a role); nextbasket stores none.
 """
 
+import importlib.util
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ class AwsAccess:
     def __init__(
         self, endpoint: str | None = None, region: str | None = None, *, glue_endpoint: str | None = None
     ) -> None:
+        # Here, not at the first request: what handles a request's errors needs the library already.
+        if importlib.util.find_spec("boto3") is None:
+            raise MissingExtraError("storage on S3", "aws")
         self._endpoint = endpoint
         self._glue_endpoint = glue_endpoint or endpoint
         self._region = region
@@ -70,10 +74,7 @@ class AwsAccess:
             return self._clients[service, attempts]
 
     def _new_client(self, service: str, endpoint: str | None, attempts: int) -> Any:
-        try:
-            import boto3
-        except ImportError as error:
-            raise MissingExtraError("storage on S3", "aws") from error
+        import boto3
         from botocore.config import Config
 
         options: dict[str, Any] = {"retries": {"mode": "standard", "total_max_attempts": attempts}}
