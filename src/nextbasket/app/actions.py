@@ -14,7 +14,6 @@ from nextbasket.definitions.store import DefinitionKind
 from nextbasket.errors import InputError, NotFoundError, UsageError
 from nextbasket.features.builds import DATABASES, AsOf
 from nextbasket.features.job import FEATURE_TABLE, FINAL_QUERIES
-from nextbasket.grocery.sample import generate
 from nextbasket.lake.base import Zone
 from nextbasket.model.definition import ModelDefinition, model_named
 from nextbasket.model.evaluate import Evaluated, evaluate
@@ -139,6 +138,8 @@ class Actions:
             shop.catalog.set_state(_GENERATED, json.dumps(begun))
         report: dict[str, Any] = {"landed": [], "known": [], "ignored": []}
         if not begun["landed"]:
+            from nextbasket.grocery.sample import generate  # only here: a run of every day generates nothing
+
             folder = shop.scratch / f"sample-{new_id()}"
             try:
                 generate(begun["shoppers"], begun["seed"], folder, progress)
