@@ -1,7 +1,7 @@
 """Thirty days of daily files, in any order, end as one bulk load of the truth does, table by table."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,14 @@ def contents(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-def take(shop: Shop, folder: Path, files: dict[str, str], run: str) -> None:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-    shop.landing.land([folder])
+def take(shop: Shop, folder: Path, waves: Sequence[dict[str, str]], run: str) -> None:
+    """Land some files, one wave after the other, and load them all at once."""
+    for number, files in enumerate(waves):
+        for name, content in files.items():
+            path = folder / str(number) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        shop.landing.land([folder / str(number)])
     shop.crawler.crawl()
     report = shop.loader.load(run)
     for fates in report.files:
@@ -62,27 +64,23 @@ def deliver(home: Path, days: Days, seed: int) -> dict[str, list[tuple[Any, ...]
         size = chance.randint(8, 30)
         portions.append(rest[:size])
         rest = rest[size:]
-    run = 0
     for number, portion in enumerate(portions):
-        # Within a portion a name comes once: a correction is landed after what it corrects.
-        while portion:
-            now: dict[str, str] = {}
-            later = []
-            for file in portion:
-                if file.path in now:
-                    later.append(file)
-                else:
-                    now[file.path] = file.content
-            run += 1
-            take(shop, home / f"source{number}-{run}", now, f"load-{run}")
-            portion = later
+        waves: list[dict[str, str]] = []
+        for file in portion:
+            # A name comes once in a wave: a correction is landed after what it corrects.
+            wave = next((one for one in waves if file.path not in one), None)
+            if wave is None:
+                wave = {}
+                waves.append(wave)
+            wave[file.path] = file.content
+        take(shop, home / f"source{number}", waves, f"load-{number}")
     return contents(shop)
 
 
 def check(seed: int, tmp_path: Path) -> str:
     days = make_days(seed)
     bulk = open_shop(tmp_path / "bulk", create=True)
-    take(bulk, tmp_path / "source", days.bulk(), "bulk")
+    take(bulk, tmp_path / "source", [days.bulk()], "bulk")
     expected = contents(bulk)
     for table, rows in truth(days).items():
         assert expected[table] == rows

@@ -31,6 +31,7 @@ from nextbasket.ingest.prior import PRIOR, PriorLines, TableChange
 from nextbasket.ingest.quarantine import Quarantine
 from nextbasket.ingest.references import notes_on_unknown
 from nextbasket.ingest.shop import DATABASE, PendingCommit, Shop, unbound
+from nextbasket.ingest.staging import Staged
 from nextbasket.ingest.versions import Changes, Versions, typed
 from nextbasket.ingest.waiting import WAITING, Texts, WaitingLines, checked_file, in_order
 from nextbasket.ingest.withdrawals import WITHDRAWN, Withdrawals
@@ -51,6 +52,7 @@ class _Done:
 
     fates: list[FileFates] = field(default_factory=list)
     tables: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
 
 class Loader:
@@ -103,6 +105,7 @@ class Loader:
                 conflicts += 1
                 if conflicts == _TRIES:
                     raise
+                done.notes += attempt.notes
                 progress("another load committed first: computing again", None)
             finally:
                 attempt.clean()
@@ -171,12 +174,14 @@ class _Load:
             for name in (*self._tables, PRIOR)
         ]
         eval_set = self._eval_sets.decided or self._eval_sets.stored
-        notes = tuple(dict.fromkeys(self._attempt.notes))
+        notes = tuple(dict.fromkeys([*self._done.notes, *self._attempt.notes]))
         return LoadReport(tuple(loaded), tuple(self._done.fates), notes, eval_set)
 
     # --- checking ------------------------------------------------------------------------------------------------
 
-    def _check(self, table: TableLoad, progress: Progress, orders: Orders | None = None) -> None:
+    def _check(
+        self, table: TableLoad, progress: Progress, orders: Orders | None = None, staged: Staged | None = None
+    ) -> None:
         if table.mapping is not None:
             table.rows = check_mapped(self._attempt, self._workgroup, table, table.mapping, orders)
             return
@@ -184,7 +189,7 @@ class _Load:
             return
         attempt = self._attempt
         left_out = {number: f"corrected by landing/{key}" for number, key in (table.arrivals.replaced or {}).items()}
-        staged = attempt.stager.stage(table.layout, table.deliveries, attempt.temporary(), progress)
+        staged = staged or attempt.stager.stage(table.layout, table.deliveries, attempt.temporary(), progress)
         if table.name == ORDERS.name and not left_out and check_clean_orders(attempt, table, staged):
             return
         rows = None
@@ -226,6 +231,7 @@ class _Load:
             self._check(table, progress, known)
             return self._decide_ids()
         plain = not (table.arrivals.former or table.arrivals.replaced or self._waiting.key or gone)
+        staged: Staged | None = None
         if table.deliveries and plain:
             staged = self._attempt.stager.stage(table.layout, table.deliveries, self._attempt.temporary(), progress)
             if looks_clean(staged):
@@ -234,7 +240,7 @@ class _Load:
                 if checks.take_clean(table, staged, ids):
                     return ids
         if table.deliveries:
-            self._check(table, progress, known)
+            self._check(table, progress, known, staged)
         table.removed = self._removed_lines(table, known, gone=gone)
         reread = self._withdrawals.reread(table, table.removed, known) if table.removed is not None else None
         self._waits_now, self._waited = checks.take_up(table, reread, self._values(table.removed))
