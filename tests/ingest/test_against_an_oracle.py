@@ -31,6 +31,17 @@ _lines = st.lists(
     ),
     max_size=12,
 )
+_late = st.lists(
+    st.tuples(
+        st.sampled_from(["2", "6", "77", "78", ""]),
+        st.sampled_from(["7", "9"]),
+        st.sampled_from(["prior", "train", ""]),
+        st.sampled_from(["1", "4", "x"]),
+        st.sampled_from(["0", ""]),
+    ),
+    min_size=1,
+    max_size=5,
+)
 _torn = st.lists(st.sampled_from(["1,2", "1,2,3,4,5,6,7,8", '"1,7,prior,1,0']), max_size=2)
 
 
@@ -86,6 +97,10 @@ def _eval_sets(orders: dict[str, Any], with_lines: set[str]) -> dict[str, str]:
     given = {order: row[2] for order, row in orders.items()}
     if orders and None not in given.values() and "train" in given.values():
         return given
+    return _derived(orders, with_lines)
+
+
+def _derived(orders: dict[str, Any], with_lines: set[str]) -> dict[str, str]:
     derived = {}
     for user in {row[1] for row in orders.values()}:
         mine = sorted((row[3], row[0]) for row in orders.values() if row[1] == user)
@@ -99,18 +114,19 @@ def _eval_sets(orders: dict[str, Any], with_lines: set[str]) -> dict[str, str]:
 @pytest.mark.slow
 # Not shrunk: an example is a whole load, and they are small as they are.
 @settings(
-    max_examples=15,
+    max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(orders=_orders, lines=_lines, later=_lines, torn=_torn, direct=st.booleans())
+@given(orders=_orders, lines=_lines, later=_lines, late=_late, torn=_torn, direct=st.booleans())
 def test_the_tables_and_the_fates_are_those_of_plain_python(
     tmp_path_factory: pytest.TempPathFactory,
     make_home: Any,
     orders: list[tuple[str, ...]],
     lines: list[tuple[str, ...]],
     later: list[tuple[str, ...]],
+    late: list[tuple[str, ...]],
     torn: list[str],
     direct: bool,
 ) -> None:
@@ -145,6 +161,32 @@ def test_the_tables_and_the_fates_are_those_of_plain_python(
         assert (fate.accepted, fate.merged) == (len(later_lines) - merged, merged)
         assert fate.quarantined == len(later) - len(later_lines)
 
+    _assert_tables(home, kept, all_lines, eval_sets)
+
+    # Orders that come after their lines: those lines waited.
+    home.take({"orders/late.csv": _text(HEADER_OF_ORDERS, late, [])})
+    good_late = [row for row in map(_order, late) if row is not None]
+    given = eval_sets == {order: row[2] for order, row in kept.items()} and "train" in eval_sets.values()
+    none_before = not kept
+    # A file of the very same content is not loaded again.
+    later = [] if later == lines and not torn else later
+    kept, _ = _merged([*kept.values(), *good_late], lambda row: row[0])
+    everything = [row for row in (_line(one, set(kept)) for one in [*lines, *later]) if row is not None]
+    all_lines, _ = _merged(everything, lambda row: row[:2])
+    if none_before:
+        eval_sets = _eval_sets(kept, {row[0] for row in all_lines.values()})
+    elif not given or any(kept[row[0]][2] is None for row in good_late):
+        eval_sets = _derived(kept, {row[0] for row in all_lines.values()})
+    else:
+        eval_sets = {order: row[2] for order, row in kept.items()}
+    _assert_tables(home, kept, all_lines, eval_sets)
+    ledger = home.catalog.ledger("shop.order_products")
+    assert sum(file.accepted for file in ledger) == len(all_lines)
+    assert sum(file.quarantined for file in ledger) == len(torn) + len(lines) + len(later) - len(everything)
+    assert len(home.quarantined("order_products")) == len(torn) + len(lines) + len(later) - len(everything)
+
+
+def _assert_tables(home: Any, kept: dict[str, Any], all_lines: dict[Any, Any], eval_sets: dict[str, str]) -> None:
     stored = home.rows("SELECT order_id, user_id, eval_set, order_number, order_dow FROM shop.orders")
     expected = [(row[0], row[1], eval_sets[row[0]], row[3], row[4]) for row in kept.values()]
     assert sorted((str(row[0]), str(row[1]), *row[2:]) for row in stored) == sorted(expected)
