@@ -7,23 +7,22 @@ landing, quarantine, exports, tables, old versions and leftovers are cleaned; th
 
 import json
 import secrets
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256 as new_hash
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from nextbasket.catalog.base import Catalog
-from nextbasket.catalog.database import CatalogDatabase, has_table
 from nextbasket.definitions.store import Definitions
 from nextbasket.errors import InputError, NotFoundError
 from nextbasket.grocery.tables import LAYOUT, LayoutTable
 from nextbasket.ingest.content import LandedContent
 from nextbasket.ingest.deliveries import landing_tables
-from nextbasket.ingest.erase import Found, find, is_all, without, words_of
+from nextbasket.ingest.erase import Found, find, is_all, without
+from nextbasket.ingest.forget_leftovers import delete_leftovers, delete_statements
 from nextbasket.ingest.forget_quarantine import QuarantinedLines
 from nextbasket.ingest.forget_tables import Tables
 from nextbasket.ingest.forgotten import Forgotten
@@ -42,7 +41,7 @@ LOG = "logs/forgotten.jsonl"
 """Where each forgetting is noted: when and how much, and nothing about whom."""
 
 _PENDING = "forgetting"
-_SCRATCH_SECONDS = 600
+_IN_USE = timedelta(minutes=10)
 
 
 @runtime_checkable
@@ -154,8 +153,8 @@ class Forgetter:
         pending.files += expired.files
         pending.bytes += expired.bytes
         self._write(path, pending)
-        self._clean_scratch()
-        self._clean_history(person)
+        delete_leftovers(self._home, self._clock() - _IN_USE)
+        delete_statements(self._home, person)
         progress("searching everything that is left", 0.9)
         proof = self._prover.prove(person, self._finder.landing_marks(person))
         report = ForgetReport(
@@ -322,36 +321,6 @@ class Forgetter:
                 pending.lines[f"{zone}/{ref.key}"] = pending.lines.get(f"{zone}/{ref.key}", 0) + found.count
 
     # --- leftovers -----------------------------------------------------------------------------------------------
-
-    def _clean_scratch(self) -> None:
-        """Delete what queries kept of landing, and what killed commands left that is not young enough to be in use."""
-        for ref in list(self._lake.list(Zone.CACHE)):
-            self._lake.delete(ref)  # made again from landing when a query asks for it
-        scratch = self._home / "scratch"
-        before = self._clock().timestamp() - _SCRATCH_SECONDS
-        with home_errors("clear", scratch):
-            for entry in list(scratch.iterdir()) if scratch.is_dir() else []:
-                files = [path for path in entry.rglob("*") if path.is_file()] if entry.is_dir() else []
-                if max(path.lstat().st_mtime for path in (entry, *files)) >= before:
-                    continue
-                if entry.is_dir():
-                    shutil.rmtree(entry)
-                else:
-                    entry.unlink(missing_ok=True)
-
-    def _clean_history(self, person: Person) -> None:
-        """Delete the statements in the query history that name the shopper or one of their orders."""
-        database = CatalogDatabase(self._home / "catalog.db")
-        words = words_of(person.marks)
-        if not database.exists():
-            return
-        with database.writing() as connection:
-            if not has_table(connection, "query_history"):
-                return
-            connection.execute("PRAGMA secure_delete=ON")
-            rows = connection.execute("SELECT query_id, statement FROM query_history").fetchall()
-            theirs = [(name,) for name, statement in rows if words.search(statement)]
-            connection.executemany("DELETE FROM query_history WHERE query_id = ?", theirs)
 
     def _temporary(self) -> Any:
         scratch = self._home / "scratch"
