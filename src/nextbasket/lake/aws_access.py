@@ -14,6 +14,7 @@ from nextbasket.errors import HomeError, MissingExtraError
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
+_NO_CREDENTIALS = "there are no AWS credentials: give them as for the AWS CLI (environment, ~/.aws, or a role)."
 _SENTENCES = {
     "NoSuchBucket": "there is no bucket for {uri}: create it, or correct the bucket in nextbasket.toml.",
     "AccessDenied": "access denied: these AWS credentials may not {doing} {uri}; ask for the right, or use others.",
@@ -117,9 +118,7 @@ class AwsAccess:
         with aws_errors("reach", client.meta.endpoint_url):
             found = self._session.get_credentials()
             if found is None:
-                raise HomeError(
-                    "there are no AWS credentials: give them as for the AWS CLI (environment, ~/.aws, or a role)."
-                )
+                raise HomeError(_NO_CREDENTIALS)
             frozen = found.get_frozen_credentials()
         return frozen.access_key, frozen.secret_key, frozen.token
 
@@ -127,10 +126,12 @@ class AwsAccess:
 @contextmanager
 def aws_errors(doing: str, uri: str) -> Iterator[None]:
     """Raise HomeError for what AWS or the way to it refuses inside the block; ``doing`` is the sentence's verb."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:
         yield
+    except NoCredentialsError as error:
+        raise HomeError(_NO_CREDENTIALS) from error
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         message = error.response.get("Error", {}).get("Message", "")
