@@ -64,9 +64,7 @@ class Forgotten:
         """
         last = {entry.sha256: place for place, entry in enumerate(ledger)}
         return [
-            entry
-            for place, entry in enumerate(ledger)
-            if last.get(self._contents.get(entry.sha256, ""), -1) < place
+            entry for place, entry in enumerate(ledger) if last.get(self._contents.get(entry.sha256, ""), -1) < place
         ]
 
     def name(self, shopper: str) -> str:
