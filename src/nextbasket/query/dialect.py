@@ -214,6 +214,12 @@ def _divergence(node: exp.Expr) -> str | None:
         return "a GROUPS frame is not read by every engine: use ROWS or RANGE."
     if isinstance(node, exp.Unnest) and node.args.get("alias") is None:
         return "UNNEST needs names for what it gives: UNNEST(…) AS t (column, …)."
+    if isinstance(node, exp.TimestampTrunc | exp.DateTrunc | exp.DateAdd | exp.DateDiff):
+        unit = node.args.get("unit")
+        if unit is not None and unit.name.lower() not in _UNITS:
+            return f"{unit.name.lower() or 'that'} is no unit of time here: use {', '.join(_UNITS)}."
+    if isinstance(node, exp.Window) and isinstance(node.this, exp.Anonymous) and node.this.name == "approx_distinct":
+        return "approx_distinct() over a window is not read by every engine: group in a subquery and join."
     if isinstance(node, exp.Extract):
         return f"extract() has no field {node.this.name.lower()}: use {', '.join(_FIELDS)}."
     if isinstance(node, exp.Try):
@@ -485,6 +491,9 @@ _TYPES_HINT = (
     "array, map or row"
 )
 
+_UNITS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
+"""What date_trunc, date_add and date_diff count."""
+
 _FIELDS = {
     **{name: name for name in ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "day_of_week")},
     **{"dow": "day_of_week", "doy": "day_of_year", "yow": "year_of_week", "day_of_month": "day"},
@@ -494,8 +503,8 @@ _FIELDS = {
 
 _TRIED = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Paren, exp.Literal, exp.Null, exp.Boolean, exp.Column,
-    exp.Identifier, exp.Cast, exp.DataType, exp.DataTypeParam, exp.Bracket, exp.Array, exp.Lower, exp.Upper, exp.Length,
+    exp.Identifier, exp.Cast, exp.DataType, exp.DataTypeParam, exp.Bracket, exp.Array, exp.Length,
 )  # fmt: skip
 """What try() may hold: it gives NULL for NULL on every engine, or cannot fail."""
 
-_TOTAL = frozenset({"element_at", "ltrim", "replace", "rtrim", "strpos", "substr", "trim"})
+_TOTAL = frozenset({"element_at", "lower", "ltrim", "replace", "rtrim", "strpos", "substr", "trim", "upper"})

@@ -35,9 +35,17 @@ AGGREGATES: tuple[Form, ...] = (
         "variance(x)",
         "var_pop(x)",
         "var_samp(x)",
-        "corr(y, x)",
         "covar_pop(y, x)",
         "covar_samp(y, x)",
+    ),
+    Form(
+        "corr(y, x)",
+        "double",
+        "nullif(corr(y, x), CAST('NaN' AS DOUBLE))",
+        "covar_pop(y, x) / nullif(stddev_pop(CASE WHEN NOT x IS NULL THEN y END) * "
+        "stddev_pop(CASE WHEN NOT y IS NULL THEN x END), CAST(0 AS DOUBLE))",
+        "NULL where one of them does not change",
+        aggregate=True,
     ),
     Form(
         "geometric_mean(x)",

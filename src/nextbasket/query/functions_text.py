@@ -1,10 +1,13 @@
 """The portable functions over text, bytes, patterns, JSON and addresses."""
 
-from nextbasket.query.signature import Form
+from nextbasket.query.signature import SAME, Form
 
 # What Athena's trim() takes away; engines by themselves take away the space only.
 _BLANKS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a"
 _BLANKS += "\u2028\u2029\u205f\u3000"
+
+# In upper case ß becomes SS in Spark and ẞ in DuckDB; a character for private use stands for it meanwhile.
+_UPPER = "replace(upper(replace(text, 'ß', '\ue000')), '\ue000', 'ß')"
 
 _HOST = r"^[^:/?#]+://(?:[^/?#@]*@)?(\[[^]]*\]|[^/?#:]*)"
 _PORT = r"^[^:/?#]+://(?:[^/?#@]*@)?(?:\[[^]]*\]|[^/?#:]*):([0-9]+)"
@@ -41,9 +44,13 @@ def _raw_url(name: str, pattern: str) -> Form:
     )
 
 
+def _pad(name: str) -> str:
+    return f"{name}(text, size, CASE WHEN fill = '' THEN raise_error('Padding must not be empty') ELSE fill END)"
+
+
 TEXT: tuple[Form, ...] = (
-    Form("lower(text)", "varchar"),
-    Form("upper(text)", "varchar"),
+    Form("lower(text)", "varchar", SAME, "lower(replace(text, 'İ', 'i'))"),
+    Form("upper(text)", "varchar", _UPPER, _UPPER, "a letter becomes one letter: ß stays"),
     Form("length(text)", "bigint", note="characters, not bytes"),
     Form(
         "trim(text)",
@@ -81,8 +88,8 @@ TEXT: tuple[Form, ...] = (
     Form("strpos(text, search)", "bigint", "strpos(text, search)", "CAST(instr(text, search) AS BIGINT)"),
     Form("position(search IN text)", "bigint", note="the same as strpos()"),
     Form("starts_with(text, start)", "boolean", "starts_with(text, start)", "startswith(text, start)"),
-    Form("lpad(text, size, fill)", "varchar", "lpad(text, CAST(size AS INTEGER), fill)", "lpad(text, size, fill)"),
-    Form("rpad(text, size, fill)", "varchar", "rpad(text, CAST(size AS INTEGER), fill)", "rpad(text, size, fill)"),
+    Form("lpad(text, size, fill)", "varchar", "lpad(text, CAST(size AS INTEGER), fill)", _pad("lpad")),
+    Form("rpad(text, size, fill)", "varchar", "rpad(text, CAST(size AS INTEGER), fill)", _pad("rpad")),
     Form("translate(text, search, replacement)", "varchar"),
     Form(
         "chr(code)",

@@ -27,7 +27,7 @@ _TYPES = "operand_types"
 _JUDGED = (
     exp.Div, exp.Mod, exp.Cast, exp.DateAdd, exp.DateTrunc, exp.TimestampTrunc, exp.Add, exp.Sub, exp.Ceil, exp.Floor,
     exp.Round, exp.Avg, exp.Sum, exp.Bracket, exp.Anonymous, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE,
-    exp.Unnest,
+    exp.Unnest, exp.DPipe, exp.In, exp.Between, exp.ConcatWs,
 )  # fmt: skip
 
 _KINDS: dict[exp.DType, str] = {
@@ -73,6 +73,11 @@ def types(node: exp.Expr) -> tuple[exp.DataType | None, ...]:
     return found
 
 
+def all_kinds(node: exp.Expr) -> list[str]:
+    """Return the kinds of all of a node's operands."""
+    return [_kind(found) for found in types(node)]
+
+
 def kinds(node: exp.Expr) -> tuple[str, str]:
     """Return the kinds of a node's first two operands (UNKNOWN where it has fewer)."""
     first, second = (*(_kind(found) for found in types(node)), UNKNOWN, UNKNOWN)[:2]
@@ -80,9 +85,11 @@ def kinds(node: exp.Expr) -> tuple[str, str]:
 
 
 def _operands(node: exp.Expr) -> list[object]:
-    if isinstance(node, exp.Anonymous | exp.Unnest):
+    if isinstance(node, exp.Anonymous | exp.Unnest | exp.ConcatWs):
         return list(node.expressions)
-    if isinstance(node, exp.Bracket):
+    if isinstance(node, exp.Between):
+        return [node.this, node.args["low"], node.args["high"]]
+    if isinstance(node, exp.Bracket | exp.In):
         return [node.this, *node.expressions]
     return [node.this, node.args.get("expression")]
 

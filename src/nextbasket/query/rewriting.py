@@ -135,20 +135,24 @@ def with_key(key: exp.Expr, condition: exp.Expr | None) -> exp.Where:
 
 
 def around(result: exp.Expr, condition: exp.Expr | None, window: exp.Window | None) -> exp.Expr:
-    """Return an expression with FILTER and OVER put around the engine's aggregate inside of it."""
+    """Return an expression with FILTER and OVER put around each of the engine's aggregates inside of it."""
     if condition is None and window is None:
         return result
     holder = exp.Paren(this=result)
-    for found in list(holder.find_all(exp.Func)):
-        if isinstance(found, exp.AggFunc) or found.name.lower() in AGGREGATES:
-            found.replace(wrapped(found.copy(), condition, window))
-            break
+    calls = [
+        found
+        for found in holder.find_all(exp.Func)
+        if found.name.lower() in _AGGREGATES or isinstance(found, exp.AggFunc)
+    ]
+    assert calls, f"{result.sql()} has no aggregate to put FILTER or OVER around"  # noqa: S101 (a form's own fault)
+    for found in calls:
+        found.replace(wrapped(found.copy(), condition, window))
     changed: exp.Expr = holder.this
     return changed
 
 
-AGGREGATES = frozenset(
-    {"arg_max_null", "arg_min_null", "avg", "bit_and", "bit_or", "bool_and", "count", "max_by", "min", "min_by",
-     "percentile_approx", "quantile_disc"}
+_AGGREGATES = frozenset(
+    {"arg_max_null", "arg_min_null", "avg", "bit_and", "bit_or", "bool_and", "corr", "count", "covar_pop", "max_by",
+     "min", "min_by", "percentile_approx", "quantile_disc", "stddev_pop"}
 )  # fmt: skip
 """The engines' own names of the aggregates that forms are made of."""

@@ -177,6 +177,8 @@ def _is_null(node: exp.Expr) -> exp.Expr:
 _GUARDS = {
     **dict.fromkeys(dialect.INTEGER_TYPES, r"^\s*[+-]?[0-9]+\s*$"),
     exp.DType.DATE: r"^\s*[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2}\s*$",
+    # Spark also reads a year, a month or a time of today.
+    exp.DType.TIMESTAMP: r"^\s*[+-]?[0-9]+-[0-9]{1,2}-[0-9]{1,2}",
     exp.DType.BOOLEAN: r"^(?i)(t|f|true|false|0|1)$",
 }
 _GUARD = Form("guard(text, pattern)", spark="CASE WHEN text RLIKE pattern THEN text ELSE concat('\"', text, '\"') END")
@@ -189,7 +191,8 @@ def _cast(node: exp.Expr) -> exp.Expr:
     if left in (operands.FLOATING, operands.DECIMAL) and wanted in dialect.INTEGER_TYPES:
         # Spark cuts digits off where Athena rounds.
         node.set("this", exp.func("round", node.this))
-    plain = isinstance(node.this, exp.Literal) and re.fullmatch(r"\d{4}-\d\d-\d\d", node.this.name) is not None
+    written = r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d+)?)?" if wanted is exp.DType.TIMESTAMP else r"\d{4}-\d\d-\d\d"
+    plain = isinstance(node.this, exp.Literal) and re.fullmatch(written, node.this.name) is not None
     if left == operands.TEXT and wanted in _GUARDS and not plain:
         # Spark reads '2024' as a date and 'yes' as true.
         pattern = exp.Literal.string(_GUARDS[wanted])

@@ -12,6 +12,7 @@ _CLUES: tuple[tuple[str, tuple[type[exp.Expr], ...], frozenset[str]], ...] = (
     (r"subscript|array ind|index \S+ is (?:out|invalid)|key not present", (exp.Bracket,), frozenset({"["})),
     (r"index must be greater", (), frozenset({"split_part"})),
     (r"could not parse|cannot parse|could not be parsed", (), frozenset({"date_parse"})),
+    (r"padding", (), frozenset({"lpad", "rpad"})),
     (r"map keys|duplicate map key", (exp.Map,), frozenset({"map"})),
     (
         r"out of range|overflow|cannot be represented|try_cast|is no \w+|cannot be cast|malformed",

@@ -7,7 +7,7 @@ from nextbasket.query import dialect, operands
 _EXACT = frozenset({operands.INTEGER, operands.DECIMAL})
 _TIMES = frozenset({operands.DATE, operands.TIMESTAMP})
 _NUMBERS = frozenset({operands.INTEGER, operands.DECIMAL, operands.FLOATING})
-_COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+_COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between)
 
 
 def refuse(statement: dialect.Statement, tree: exp.Expr) -> None:
@@ -33,12 +33,20 @@ def _fault(node: exp.Expr) -> str | None:
                 "gives a text like 1.0E0 in Athena and 1.0 elsewhere: CAST to a decimal(p, s) first, such as "
                 "CAST(CAST(x AS decimal(18, 2)) AS varchar)."
             )
+        if left in (operands.ARRAY, operands.MAP, operands.ROW):
+            return "makes a text of what has parts, which Athena refuses: use array_join(), or its parts."
         if left == operands.TIMESTAMP:
             return "has as many digits of a second as the type says: write date_format(x, '%Y-%m-%d %H:%i:%s')."
     if isinstance(node, exp.Avg) and left == operands.DECIMAL and operands.decimal(operands.types(node)[0]) is None:
         return "is rounded to the digits of its decimals, which are not known here: CAST them to a decimal or double."
     if isinstance(node, exp.Bracket) and left == operands.ROW:
         return "takes a row's field by its number: name the fields by CAST(… AS ROW(name type)) and write row.name."
+    if isinstance(node, exp.DPipe) and operands.TEXT in found and found & (_TIMES | _NUMBERS):
+        return "joins a text with something else, which Athena refuses: CAST it to varchar."
+    if isinstance(node, exp.ConcatWs) and operands.ARRAY in operands.all_kinds(node):
+        return "joins an array, which engines write in ways of their own: use array_join()."
+    if isinstance(node, exp.In | exp.Between):
+        found = set(operands.all_kinds(node))
     if isinstance(node, _COMPARED) and operands.TEXT in found and found & (_TIMES | _NUMBERS):
         return "compares a text with something else, which Athena refuses: CAST one side."
     return None

@@ -102,3 +102,11 @@ SELECT d + 1 FROM days;
 -- a two-digit year cannot be read
 SELECT date_parse('29.02.24', '%d.%m.%y');
 --! %y in a date's format
+
+-- whole units back
+SELECT date_diff('hour', TIMESTAMP '2024-01-01 12:00:00', TIMESTAMP '2024-01-01 10:30:00'), date_diff('day', DATE '2024-03-01', DATE '2024-02-28'), date_diff('minute', t, TIMESTAMP '2024-01-31 23:29:01') FROM days WHERE id = 1;
+--> -1 | -2 | 0
+
+-- a text with half a time is none
+SELECT TRY_CAST('2024' AS timestamp), TRY_CAST('10:00' AS timestamp), TRY_CAST(s AS timestamp) FROM (VALUES '2024-05') AS t (s);
+--> NULL | NULL | NULL

@@ -133,3 +133,7 @@ SELECT user_id, order_number, count(*), grouping(user_id), grouping(order_number
 --> NULL | 2 | 2 | 1 | 0
 --> NULL | 3 | 1 | 1 | 0
 --> NULL | NULL | 6 | 1 | 1
+
+-- nothing goes together with a constant
+SELECT corr(order_id, 1), covar_pop(order_id, 1), corr(order_id, user_id) FILTER (WHERE order_id = 1) FROM orders;
+--> NULL | 0e0 | NULL

@@ -109,3 +109,7 @@ SELECT greatest(1, 3, 2), least(1, 3, 2), greatest(1, NULL), least('b', 'a'), gr
 -- minus a minus
 SELECT -(-n), - -n, +n FROM numbers WHERE n = 9;
 --> 9 | 9 | 9
+
+-- the remainder of decimals
+SELECT -7.5 % 2, 7.25 % -2.0, mod(p, 1) FROM numbers WHERE n = 9;
+--> -1.5 | 1.25 | 0.10

@@ -53,3 +53,27 @@ SELECT date_format(d, eval_set) FROM days, orders;
 -- a JSON path with a star
 SELECT json_extract_scalar('{}', '$.*');
 --! JSON path
+
+-- a unit that engines do not share
+SELECT date_trunc('decade', d) FROM days;
+--! no unit of time
+
+-- counting distinct values over a window
+SELECT approx_distinct(order_id) OVER () FROM orders;
+--! over a window
+
+-- a number joined to a text
+SELECT order_id || eval_set FROM orders;
+--! CAST it to varchar
+
+-- a number in a list of texts
+SELECT order_id FROM orders WHERE order_id IN ('1', '2');
+--! CAST one side
+
+-- an array as a text
+SELECT CAST(tags AS varchar) FROM tags;
+--! array_join
+
+-- an array among texts
+SELECT concat_ws(',', tags) FROM tags;
+--! array_join

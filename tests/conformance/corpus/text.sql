@@ -72,3 +72,11 @@ SELECT to_hex(md5(to_utf8('hello'))), to_hex(sha1(to_utf8('hello'))), to_hex(sha
 -- comparing texts
 SELECT 'a' < 'b', 'Z' < 'a', 'a' < 'ä', 'a' = 'A', '10' < '9';
 --> true | true | true | false | true
+
+-- a letter becomes one letter
+SELECT upper('süße Grüße'), lower('İ'), upper(name) FROM products WHERE product_id = 11;
+--> 'SÜßE GRÜßE' | 'i' | 'SÜßE ÄPFEL'
+
+-- filling up with nothing is an error
+SELECT lpad(name, 20, '') FROM products;
+--! [Pp]adding

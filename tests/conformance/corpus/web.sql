@@ -28,3 +28,7 @@ SELECT url_extract_protocol(u), url_extract_host(u), url_extract_port(u), url_ex
 -- escaping for addresses
 SELECT url_encode('a b&c/é~*'), url_decode('a+b%26c%2F%C3%A9'), url_decode(url_encode('100% + 1'));
 --> 'a+b%26c%2F%C3%A9%7E*' | 'a b&c/é' | '100% + 1'
+
+-- JSON numbers keep their digits
+SELECT json_extract_scalar('{"a": 12345678901234567890, "b": -7, "c": 0.5}', '$.a'), json_extract_scalar('{"b": -7, "c": 0.5}', '$.b'), json_extract_scalar('{"c": 0.5}', '$.c');
+--> '12345678901234567890' | '-7' | '0.5'
