@@ -88,8 +88,10 @@ class FateCounter:
         if existing.files:
             key = list(table.layout.key)
             stored = unbound(existing)
-            there = stored.select(**{f"there_{name}": stored[name].cast("string") for name in key})
-            joined = aged.left_join(there, [aged[name] == there[f"there_{name}"] for name in key])
+            there = stored.select(**{f"there_{name}": stored[name] for name in key})
+            # The few new keys are cast to what is stored, not the other way round.
+            same = [aged[name].try_cast(stored[name].type()) == there[f"there_{name}"] for name in key]
+            joined = aged.left_join(there, same)
             aged = joined.select(aged[FILE], fresh=first & joined[f"there_{key[0]}"].isnull())
             inputs[existing.table] = existing
         else:

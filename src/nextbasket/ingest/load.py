@@ -69,7 +69,7 @@ class Loader:
         workgroup: Workgroup,
         definitions: Definitions,
         *,
-        direct_from: int = 4 << 20,
+        direct_from: int = 1 << 20,
         turn: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._lake = lake
