@@ -258,13 +258,9 @@ class _Session:
         """Yield the result's batches."""
         with self._translated():
             for batch in self._connection.sql(self._sql).to_arrow_reader(BATCH_ROWS):
-                if self.stopped:
-                    raise QueryError(self.stopped)
+                self._go_on()
                 # Columns that share a name are numbered by DuckDB; the schema keeps what the statement says.
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
-            # A stop that came between two batches must not look like a whole result.
-            if self.stopped:
-                raise QueryError(self.stopped)
 
     def explain(self, analyze: bool) -> str:
         """Return the plan's text."""
@@ -289,8 +285,6 @@ class _Session:
         tell = "RETURN_STATS true" if format == "parquet" else "RETURN_FILES true"
         with self._translated():
             rows = self._connection.execute(f"COPY ({wanted}) TO {literal(goal)} ({options}, {tell})").fetchall()
-        if self.stopped:
-            raise QueryError(self.stopped)
         files = []
         if format != "parquet":
             count, written = rows[0]
@@ -326,10 +320,17 @@ class _Session:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
+        # DuckDB forgets an interrupt that comes while nothing runs: what was stopped must neither begin nor look whole.
+        self._go_on()
         try:
             yield
         except duckdb.Error as error:
             raise self._translate(error) from error
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self.stopped:
+            raise QueryError(self.stopped)
 
     def _translate(self, error: duckdb.Error) -> NextbasketError:
         if self.stopped:
