@@ -1,12 +1,15 @@
 """DELETE, UPDATE and MERGE on Iceberg tables, time travel, and what a lost race does."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from nextbasket.catalog.base import CommitMode
 from nextbasket.errors import CommitConflictError, InputError, NotFoundError, QueryError
+from nextbasket.query import dialect
 from nextbasket.query.changes import Changes
+from nextbasket.query.references import at_fixed_times, references
 
 from .home import StatementHome
 
@@ -216,3 +219,23 @@ def test_tables_about_a_table(home: StatementHome) -> None:
     assert home.values(latest) == [(max(first.id, second.id),)]
     with pytest.raises(QueryError, match=r'there are "o\$snapshots", "o\$history", "o\$files"'):
         home.rows('SELECT * FROM mine."o$manifests"')
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("current_timestamp", datetime(2026, 11, 22, 12, tzinfo=UTC)),
+        ("(CURRENT_TIMESTAMP - INTERVAL '1' DAY)", datetime(2026, 11, 21, 12, tzinfo=UTC)),
+        ("current_timestamp - interval '90' minute", datetime(2026, 11, 22, 10, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_version_may_be_told_from_the_current_time(written: str, expected: datetime) -> None:
+    statement = dialect.parse_select("SELECT count(*) FROM mine.o FOR TIMESTAMP AS OF ?".replace("?", written))
+    fixed = at_fixed_times(statement, datetime(2026, 11, 22, 12, tzinfo=UTC))
+    [reference] = references(fixed).values()
+    assert reference.at == expected
+
+
+def test_time_travel_from_the_current_time_runs(home: StatementHome) -> None:
+    with pytest.raises(NotFoundError, match=r"mine\.o has no version at 20"):
+        home.rows("SELECT count(*) FROM mine.o FOR TIMESTAMP AS OF (current_timestamp - INTERVAL '900' WEEK)")

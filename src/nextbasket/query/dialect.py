@@ -456,7 +456,7 @@ _BEFORE_PARENTHESIS = frozenset(
         "all", "and", "any", "array", "as", "between", "bigint", "boolean", "by", "char", "cross", "cube", "date",
         "decimal", "distinct", "double", "else", "end", "except", "exists", "filter", "for", "from", "full", "group",
         "having", "in", "inner", "int", "integer", "intersect", "into", "is", "join", "lateral", "left", "like",
-        "limit", "map", "not", "offset", "on", "or", "order", "ordinality", "outer", "over", "partition", "real",
+        "limit", "map", "not", "of", "offset", "on", "or", "order", "ordinality", "outer", "over", "partition", "real",
         "recursive", "right", "rollup", "row", "select", "sets", "smallint", "some", "then", "time", "timestamp",
         "tinyint", "union", "unnest", "using", "values", "varchar", "varbinary", "when", "where", "window", "with",
         "within", "case", "respect", "ignore", "nulls", "interval",

@@ -8,7 +8,7 @@ of one table. A view is given as its statement with inputs of its own.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlglot import exp
@@ -16,7 +16,11 @@ from sqlglot import exp
 from nextbasket.catalog.base import Scan
 from nextbasket.query import dialect
 
-TIME_FORM = "write FOR TIMESTAMP AS OF TIMESTAMP '2026-11-22 18:00:00 UTC', or FOR VERSION AS OF a snapshot's number"
+TIME_FORM = (
+    "write FOR TIMESTAMP AS OF TIMESTAMP '2026-11-22 18:00:00 UTC', or (current_timestamp - INTERVAL '1' DAY), or "
+    "FOR VERSION AS OF a snapshot's number"
+)
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,41 @@ def reference_of(statement: dialect.Statement, table: exp.Table) -> Reference:
             if at is not None:
                 return Reference(name, at=at)
     raise statement.error(f"the version of {name.key} to read cannot be understood: {TIME_FORM}.", name.offset)
+
+
+def at_fixed_times(statement: dialect.Statement, now: datetime) -> dialect.Statement:
+    """Return the statement with ``FOR TIMESTAMP AS OF (current_timestamp - INTERVAL …)`` as times.
+
+    Every reading of the statement then means the same version. Anything else is left as it is.
+    """
+    fixed = {id(table): _relative(table, now) for table in dialect.read_tables(statement.tree)}
+    if not any(fixed.values()):
+        return statement
+    times = list(fixed.values())
+    tree = statement.tree.copy()
+    for table, at in zip(dialect.read_tables(tree), times, strict=True):
+        if at is not None:
+            literal = exp.Literal.string(at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC"))
+            table.args["version"].set("expression", exp.cast(literal, "timestamp"))
+    return dialect.Statement(statement.text, tree)
+
+
+def _relative(table: exp.Table, now: datetime) -> datetime | None:
+    """Return the time that a version means which is told from the current time; None for any other."""
+    version = table.args.get("version")
+    if version is None or version.name.upper() != "TIMESTAMP":
+        return None
+    value = version.expression.unnest()
+    if isinstance(value, exp.CurrentTimestamp):
+        return now
+    if not (isinstance(value, exp.Sub) and isinstance(value.this, exp.CurrentTimestamp)):
+        return None
+    interval = value.expression
+    count = interval.this.name if isinstance(interval, exp.Interval) and interval.this is not None else ""
+    unit = interval.text("unit").lower() if isinstance(interval, exp.Interval) else ""
+    if unit not in _SECONDS or not re.fullmatch(r"\d{1,9}", count):
+        return None
+    return now - timedelta(seconds=int(count) * _SECONDS[unit])
 
 
 def plain(statement: dialect.Statement) -> dialect.Statement:

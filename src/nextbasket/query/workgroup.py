@@ -8,6 +8,7 @@ given database, then in the default one.
 import copy
 import math
 import os
+import re
 import secrets
 import tempfile
 import time
@@ -35,6 +36,7 @@ from nextbasket.query.lookup import Lookup
 from nextbasket.query.making import Call, Making
 from nextbasket.query.ownership import Ownership
 from nextbasket.query.places import Places
+from nextbasket.query.references import at_fixed_times
 
 EXPORT_FORMATS = ("csv", "json", "parquet")
 LONGEST_STATEMENT = 262_144
@@ -118,6 +120,8 @@ class Workgroup:
         database: str | None = None,
     ) -> QueryHandle:
         """Start a SELECT or an Ibis expression."""
+        if isinstance(query, str) and _AS_OF_NOW.search(query):
+            query = at_fixed_times(dialect.parse_select(query), self._clock())
         inputs = self.inputs(query, overrides=overrides, database=database)
         return self._engine.start(query, inputs, parameters, limits)
 
@@ -398,6 +402,9 @@ def save(handle: QueryHandle, path: Path, format: str) -> int:
         if part.exists():
             part.unlink()
     return rows
+
+
+_AS_OF_NOW = re.compile(r"\bas\s+of\b[\s(]*current_timestamp\b", re.IGNORECASE)
 
 
 def _read(sql: str) -> kinds.Statement:
