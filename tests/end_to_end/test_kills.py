@@ -12,8 +12,8 @@ import pytest
 
 from .command import arguments, digests, environment, nextbasket
 
-QUICK_KILLS = 4
-SOAK_KILLS = 36
+QUICK_KILLS = 10
+SOAK_KILLS = 30
 
 
 @pytest.fixture(scope="module")
