@@ -99,6 +99,8 @@ def test_every_statement_on_duckdb(inputs: Inputs, tmp_path: Path) -> None:
 @pytest.mark.spark
 @pytest.mark.slow
 @pytest.mark.skipif(not HAS_SPARK, reason="Spark needs Java")
+# pyspark's collect() leaves each socket it read a result from to Python to close.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_every_statement_on_spark(inputs: Inputs, tmp_path: Path) -> None:
     from nextbasket.query.spark import SparkEngine
 
