@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,18 @@ def measured(measuring: ModuleType, log: Path, script: str, seconds: float = 60,
     return measuring.measure(command, limit_seconds=seconds, limit_gb=gb, log=log, environment=dict(os.environ))
 
 
+def ended(pid: int, *, within_seconds: float) -> bool:
+    """Wait for a process that is no child of ours."""
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([watched], [], [], within_seconds)[0])
+    finally:
+        os.close(watched)
+
+
 def test_a_child_process_counts_in_the_peak(measuring: ModuleType, tmp_path: Path) -> None:
     child = "b = bytearray(b'x') * 300_000_000; n = sum(range(30_000_000))"
     script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True); print('end')"
@@ -47,7 +60,9 @@ def test_what_needs_too_much_memory_is_stopped_with_its_children(measuring: Modu
     script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, {str(told)!r}])"
     result = measured(measuring, tmp_path / "log", script, gb=0.2)
     assert result.outcome == "out of memory: stopped above 0.2 GB"
-    assert measuring.resident_bytes(int(told.read_text())) == 0
+    child_pid = int(told.read_text())
+    assert ended(child_pid, within_seconds=10)
+    assert measuring.resident_bytes(child_pid) == 0
 
 
 def test_what_takes_too_long_is_stopped(measuring: ModuleType, tmp_path: Path) -> None:

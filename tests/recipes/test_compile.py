@@ -69,10 +69,6 @@ def test_a_faulty_step_that_changes_all_columns_ends_the_check() -> None:
     assert len(caught.value.faults) == 1
 
 
-def test_an_empty_recipe_changes_nothing() -> None:
-    assert rows(run([], SALES)) == rows(SALES)
-
-
 NASTY = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12).filter(
     lambda text: not text.startswith("__nextbasket_")
 )
