@@ -6,6 +6,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 CORE := $(VENV)/.core
 DEV := $(VENV)/.dev
 export PIP_NO_INPUT := 1
+# Where bytecode is not kept, every command spends seconds on compiling its libraries again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-system run checks quick test soak bench lock clean

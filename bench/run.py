@@ -67,6 +67,7 @@ class Bench:
     def command(self, name: str, *command: str) -> Measured:
         """Measure one command; what it says on stderr is kept in the work folder."""
         environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else every contestant compiles its libraries again
         return measure(
             command,
             limit_seconds=self.limit_seconds,
