@@ -11,7 +11,7 @@ import pytest
 from nextbasket.catalog.base import Column, CommitMode, DataFile, TableDefinition
 from nextbasket.catalog.local import LocalCatalog
 from nextbasket.catalog.types import arrow_schema
-from nextbasket.catalog.upkeep import KEEP_LAST, MAX_AGE, Policy, Upkeep
+from nextbasket.catalog.vacuum import KEEP_LAST, MAX_AGE, Policy, Upkeep
 from nextbasket.errors import InputError, NotFoundError
 from nextbasket.lake.local import LocalLake
 

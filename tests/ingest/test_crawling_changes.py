@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nextbasket.catalog.base import ChangePolicy
-from nextbasket.ingest.changes import DEPRECATED, History
 from nextbasket.ingest.crawl import Crawler, CrawlPolicy, DeletePolicy
+from nextbasket.ingest.drift_history import DEPRECATED, History
 
 LOG = CrawlPolicy(schema=ChangePolicy.LOG)
 

@@ -15,7 +15,7 @@ import pytest
 
 from nextbasket.catalog.base import FileForm
 from nextbasket.errors import InputError
-from nextbasket.ingest.erase import find, is_all, without
+from nextbasket.ingest.forget_files import find, is_all, without
 from nextbasket.lake.base import FileRef, Zone
 from nextbasket.lake.local import LocalLake
 

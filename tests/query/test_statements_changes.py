@@ -8,7 +8,7 @@ import pytest
 from nextbasket.catalog.base import CommitMode
 from nextbasket.errors import CommitConflictError, InputError, NotFoundError, QueryError
 from nextbasket.query import dialect
-from nextbasket.query.changes import Changes
+from nextbasket.query.dml import Changes
 from nextbasket.query.references import at_fixed_times, references
 
 from .home import StatementHome

@@ -20,8 +20,8 @@ from nextbasket.lake.base import Zone
 from nextbasket.query.base import Limits, QueryState
 from nextbasket.query.history import QueryHistory
 from nextbasket.query.inputs import prepare
-from nextbasket.query.limits import bytes_of
-from nextbasket.query.making import CREATING
+from nextbasket.query.sizes import bytes_of
+from nextbasket.query.user_tables import CREATING
 
 from .home import NOON, StatementHome
 
@@ -163,8 +163,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.query.home import StatementHome
-from nextbasket.query import making
-from nextbasket.query.places import Places
+from nextbasket.query.table_locations import Places
 from nextbasket.catalog.local import LocalCatalog
 
 home = StatementHome(Path(sys.argv[1]))

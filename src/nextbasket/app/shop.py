@@ -19,7 +19,7 @@ from nextbasket.app.storage import Storage
 from nextbasket.catalog.base import VIEW, Catalog, Scan, TableDefinition
 from nextbasket.catalog.database import CatalogDatabase
 from nextbasket.catalog.in_place import FORMS
-from nextbasket.catalog.upkeep import Policy, Upkeep
+from nextbasket.catalog.vacuum import Policy, Upkeep
 from nextbasket.definitions.store import DefinitionKind, Definitions
 from nextbasket.errors import NotFoundError, UsageError
 from nextbasket.features.job import FeatureJob
@@ -35,9 +35,9 @@ from nextbasket.pipeline.steps import PIPELINE
 from nextbasket.query.base import Limits, QueryEngine
 from nextbasket.query.duckdb import DuckDBEngine
 from nextbasket.query.history import QueryHistory
-from nextbasket.query.limits import bytes_of
 from nextbasket.query.ownership import Ownership
 from nextbasket.query.readable import ReadableEngine
+from nextbasket.query.sizes import bytes_of
 from nextbasket.query.workgroup import Workgroup
 
 _OWN_FOLDERS = (

@@ -11,9 +11,9 @@ from enum import StrEnum
 
 from nextbasket.catalog.base import Catalog, ChangePolicy, Drift, TableDefinition
 from nextbasket.errors import NotFoundError
-from nextbasket.ingest.changes import DEPRECATED, Change, History, lines_of
 from nextbasket.ingest.classifiers import NOTHING, Classifier
 from nextbasket.ingest.content import State
+from nextbasket.ingest.drift_history import DEPRECATED, Change, History, lines_of
 from nextbasket.ingest.file_shape import UNREADABLE, FileShape, Headers, Memory, look_at, look_for_header
 from nextbasket.ingest.group_definition import own_form, table_columns, unlike, with_forms
 from nextbasket.ingest.grouping import CrawledFile, groups_of

@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from nextbasket.catalog.base import Scan
 from nextbasket.grocery.tables import ORDER_PRODUCTS, ORDERS
-from nextbasket.ingest.attempt import Attempt, TableLoad
+from nextbasket.ingest.load_attempt import Attempt, TableLoad
 from nextbasket.ingest.shop import unbound
-from nextbasket.ingest.versions import typed
+from nextbasket.ingest.table_versions import typed
 
 PROPERTY = "nextbasket.eval_set"
 """Which of the two a shop is: a property of ``shop.orders`` (once derived, always derived), and a key of the summary

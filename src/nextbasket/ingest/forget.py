@@ -21,15 +21,15 @@ from nextbasket.errors import InputError, NotFoundError
 from nextbasket.grocery.tables import LAYOUT, LayoutTable
 from nextbasket.ingest.content import LandedContent
 from nextbasket.ingest.deliveries import landing_tables
-from nextbasket.ingest.erase import Found, find, is_all, without
+from nextbasket.ingest.forget_files import Found, find, is_all, without
 from nextbasket.ingest.forget_leftovers import delete_leftovers, delete_statements
+from nextbasket.ingest.forget_person import Finder, LandingMarks, Person
+from nextbasket.ingest.forget_proof import Proof, Prover
 from nextbasket.ingest.forget_quarantine import QuarantinedLines
 from nextbasket.ingest.forget_tables import Tables
 from nextbasket.ingest.forgotten import Forgotten
 from nextbasket.ingest.mapping import mapping_texts
 from nextbasket.ingest.naming import table_name, with_hash, without_hash
-from nextbasket.ingest.person import Finder, LandingMarks, Person
-from nextbasket.ingest.proof import Proof, Prover
 from nextbasket.ingest.shop import DATABASE
 from nextbasket.ingest.sources import is_data
 from nextbasket.lake.base import FileRef, Lake, Zone

@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 
 from nextbasket.catalog.database import CatalogDatabase, has_table
-from nextbasket.ingest.erase import words_of
-from nextbasket.ingest.person import Person
+from nextbasket.ingest.forget_files import words_of
+from nextbasket.ingest.forget_person import Person
 from nextbasket.lake.base import Zone
 from nextbasket.lake.faults import home_errors
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nextbasket.errors import InputError
-from nextbasket.ingest.erase import Marks, columns_as_written, words_of
+from nextbasket.ingest.forget_files import Marks, columns_as_written, words_of
+from nextbasket.ingest.forget_person import LandingMarks
 from nextbasket.ingest.landed import form_of
-from nextbasket.ingest.person import LandingMarks
 from nextbasket.lake.base import FileRef, Lake, Zone
 
 _HEAD = ["file", "line", "reason", "raw"]

@@ -13,11 +13,11 @@ from nextbasket.catalog.base import ICEBERG, Catalog, CommitMode, DataFile, Scan
 from nextbasket.catalog.ledger import INGESTED
 from nextbasket.errors import HomeError, InputError
 from nextbasket.grocery.tables import ORDER_PRODUCTS
-from nextbasket.ingest.erase import find
+from nextbasket.ingest.forget_files import find
+from nextbasket.ingest.forget_person import ORDER, SHOPPER, Person, ref_of
 from nextbasket.ingest.forget_waiting import still_waiting
-from nextbasket.ingest.person import ORDER, SHOPPER, Person, ref_of
 from nextbasket.ingest.shop import DATABASE, unbound
-from nextbasket.ingest.waiting import WAITING, WaitingLines
+from nextbasket.ingest.waiting_lines import WAITING, WaitingLines
 from nextbasket.lake.base import FileRef, Lake, Zone
 from nextbasket.progress import Progress
 from nextbasket.query.base import QueryEngine

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nextbasket.catalog.base import Catalog
-from nextbasket.ingest.erase import matching
-from nextbasket.ingest.person import ORDER, Person
+from nextbasket.ingest.forget_files import matching
+from nextbasket.ingest.forget_person import ORDER, Person
 from nextbasket.ingest.records import LINE
-from nextbasket.ingest.waiting import KEY, SHA256, WaitingLines
+from nextbasket.ingest.waiting_lines import KEY, SHA256, WaitingLines
 from nextbasket.lake.base import Lake
 
 

@@ -16,24 +16,24 @@ from nextbasket.catalog.base import Catalog, CommitMode, Scan
 from nextbasket.definitions.store import Definitions
 from nextbasket.errors import CommitConflictError, QueryError
 from nextbasket.grocery.tables import LAYOUT, ORDER_PRODUCTS, ORDERS
-from nextbasket.ingest.attempt import Attempt, TableLoad
 from nextbasket.ingest.checked import Orders, is_integer
 from nextbasket.ingest.checks import shop_columns
-from nextbasket.ingest.clean import check_clean_orders, looks_clean
-from nextbasket.ingest.counting import FateCounter, check_total
+from nextbasket.ingest.clean_files import check_clean_orders, looks_clean
 from nextbasket.ingest.eval_set import PROPERTY, EvalSets
+from nextbasket.ingest.fate_counts import FateCounter, check_total
 from nextbasket.ingest.fates import FileFates, LoadedTable, LoadReport, summary_of
-from nextbasket.ingest.finding import Finder
-from nextbasket.ingest.lines import LineChecks, renumbered
-from nextbasket.ingest.mapped import check_mapped, summary_of_mapping
+from nextbasket.ingest.load_attempt import Attempt, TableLoad
+from nextbasket.ingest.mapped_tables import check_mapped, summary_of_mapping
 from nextbasket.ingest.mapping import SUMMARY
-from nextbasket.ingest.prior import PRIOR, PriorLines, TableChange
+from nextbasket.ingest.new_files import Finder
+from nextbasket.ingest.order_lines import LineChecks, renumbered
+from nextbasket.ingest.prior_lines import PRIOR, PriorLines, TableChange
 from nextbasket.ingest.quarantine import Quarantine
-from nextbasket.ingest.references import notes_on_unknown
 from nextbasket.ingest.shop import DATABASE, PendingCommit, Shop, unbound
 from nextbasket.ingest.staging import Staged
-from nextbasket.ingest.versions import Changes, Versions, typed
-from nextbasket.ingest.waiting import WAITING, Texts, WaitingLines, checked_file, in_order
+from nextbasket.ingest.table_versions import Changes, Versions, typed
+from nextbasket.ingest.unknown_references import notes_on_unknown
+from nextbasket.ingest.waiting_lines import WAITING, Texts, WaitingLines, checked_file, in_order
 from nextbasket.ingest.withdrawals import WITHDRAWN, Withdrawals
 from nextbasket.lake.base import Lake
 from nextbasket.progress import Progress, silent

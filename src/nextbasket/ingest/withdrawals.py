@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from nextbasket.catalog.base import Scan
 from nextbasket.errors import QueryError
-from nextbasket.ingest.attempt import Attempt, TableLoad
 from nextbasket.ingest.checked import CheckedRows, Orders
 from nextbasket.ingest.corrections import LandedFile
 from nextbasket.ingest.deliveries import open_delivery
+from nextbasket.ingest.load_attempt import Attempt, TableLoad
 from nextbasket.ingest.shop import unbound
 from nextbasket.ingest.staging import Staged
 from nextbasket.progress import silent

@@ -8,7 +8,7 @@ from sqlglot.tokenizer_core import Token
 from nextbasket.errors import NotBuiltError, QueryError
 from nextbasket.query import dialect
 from nextbasket.query.kinds import CreateTableAs
-from nextbasket.query.words import blank
+from nextbasket.query.tokens import blank
 
 _FORMATS = {"parquet": "parquet", "textfile": "csv", "csv": "csv", "json": "json"}
 _COMPRESSIONS = frozenset({"none", "snappy", "gzip", "zstd", "lz4", "uncompressed"})

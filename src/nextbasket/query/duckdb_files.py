@@ -7,7 +7,7 @@ from nextbasket.catalog.base import NULL_PARTITION, Scan
 from nextbasket.errors import InputError
 from nextbasket.query import dialect
 from nextbasket.query.duckdb_types import duckdb_type, literal, quoted
-from nextbasket.query.forms import FileGroup, groups, partition_keys
+from nextbasket.query.file_forms import FileGroup, groups, partition_keys
 from nextbasket.query.inputs import encoding, engine_path
 
 _ENCODINGS = {

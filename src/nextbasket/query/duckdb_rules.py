@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from nextbasket.errors import HomeError, NextbasketError, QueryError
 from nextbasket.query import dialect, duckdb_macros, jsonpaths, operands, patterns, timeformats
+from nextbasket.query.error_places import suspect
 from nextbasket.query.functions import FORMS
 from nextbasket.query.rewriting import (
     aggregate,
@@ -24,7 +25,6 @@ from nextbasket.query.rewriting import (
 )
 from nextbasket.query.sentences import reworded
 from nextbasket.query.signature import SAME
-from nextbasket.query.suspects import suspect
 
 
 def macros(tree: exp.Expr) -> list[str]:

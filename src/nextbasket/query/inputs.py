@@ -16,9 +16,9 @@ from nextbasket.errors import InputError, NotFoundError, QueryError
 from nextbasket.query import dialect, operands, typechecks
 from nextbasket.query import parameters as binding
 from nextbasket.query.base import Inputs, Limits, Query
-from nextbasket.query.planned import planned_bytes
 from nextbasket.query.pruning import pruned
 from nextbasket.query.references import ViewScan, plain, references
+from nextbasket.query.scanned_bytes import planned_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from nextbasket.catalog.base import NULL_PARTITION, Scan
 from nextbasket.errors import NextbasketError
 from nextbasket.query import dialect, duckdb_rules
 from nextbasket.query.duckdb_types import duckdb_type, quoted
-from nextbasket.query.forms import partition_keys
+from nextbasket.query.file_forms import partition_keys
 
 _BY_CHANCE = frozenset({"rand", "random", "uuid", "shuffle"})
 

@@ -23,7 +23,7 @@ from nextbasket.errors import InputError, MissingExtraError, NextbasketError, No
 from nextbasket.query import spark_rules
 from nextbasket.query.base import Capabilities, Function, Inputs, Limits, Query
 from nextbasket.query.columns import same_columns
-from nextbasket.query.forms import FileGroup, groups
+from nextbasket.query.file_forms import FileGroup, groups
 from nextbasket.query.inputs import Prepared, encoding, local_path, prepare
 from nextbasket.query.running import RunningQuery, stop_after
 from nextbasket.query.spark_types import arrow_type, spark_type

@@ -11,11 +11,11 @@ from sqlglot import exp
 
 from nextbasket.errors import QueryError
 from nextbasket.query import dialect, operands, spark_calls
+from nextbasket.query.error_places import suspect
 from nextbasket.query.rewriting import aggregate, call, enclosed, expanded, number, outermost, rewritten
 from nextbasket.query.sentences import plain
 from nextbasket.query.signature import Form
 from nextbasket.query.spark_nested import array_agg, subscript, unnested
-from nextbasket.query.suspects import suspect
 
 _NARROW = (
     exp.DayOfMonth, exp.Day, exp.DayOfYear, exp.Extract, exp.Hour, exp.Length, exp.Minute, exp.Month, exp.Quarter,

@@ -25,7 +25,7 @@ from nextbasket.query.kinds import (
     ShowTables,
     Statement,
 )
-from nextbasket.query.words import Words, blank, is_quoted
+from nextbasket.query.tokens import Words, blank, is_quoted
 
 TOO_DEEP = "the statement is nested too deeply: cut it into views, or into parts named by WITH."
 

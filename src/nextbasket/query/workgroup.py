@@ -29,14 +29,14 @@ from nextbasket.lake.base import Lake, Zone
 from nextbasket.query import answers, dialect, kinds, statements
 from nextbasket.query.answers import Listing
 from nextbasket.query.base import Inputs, Limits, Query, QueryEngine, QueryHandle, QueryState, Statistics
-from nextbasket.query.changes import Changes
+from nextbasket.query.dml import Changes
 from nextbasket.query.formats import Format, write_text
 from nextbasket.query.history import PastQuery, QueryHistory, RecordedHandle
 from nextbasket.query.lookup import Lookup
-from nextbasket.query.making import Call, Making
 from nextbasket.query.ownership import Ownership
-from nextbasket.query.places import Places
 from nextbasket.query.references import at_fixed_times
+from nextbasket.query.table_locations import Places
+from nextbasket.query.user_tables import Call, Making
 
 EXPORT_FORMATS = ("csv", "json", "parquet")
 LONGEST_STATEMENT = 262_144

@@ -5,10 +5,10 @@ from dataclasses import replace
 from nextbasket.catalog.base import Scan
 from nextbasket.errors import InputError, QueryError
 from nextbasket.grocery.tables import ORDER_PRODUCTS
-from nextbasket.ingest.attempt import Attempt, TableLoad
 from nextbasket.ingest.checked import CheckedRows, Orders
 from nextbasket.ingest.checks import PATH, checked
 from nextbasket.ingest.fates import summary_of
+from nextbasket.ingest.load_attempt import Attempt, TableLoad
 from nextbasket.ingest.mapping import SUMMARY, Mapping
 from nextbasket.ingest.shop import unbound
 from nextbasket.ingest.staging import Counted

@@ -21,8 +21,8 @@ from nextbasket.query.base import Inputs, QueryEngine
 from nextbasket.query.dialect import PATH_COLUMN
 from nextbasket.query.inputs import engine_path
 from nextbasket.query.lookup import Lookup
-from nextbasket.query.making import Call, Making, summary_of
-from nextbasket.query.places import Places
+from nextbasket.query.table_locations import Places
+from nextbasket.query.user_tables import Call, Making, summary_of
 
 _CHANGED = "@changed"
 """What the files to write again are called beside the whole table, which the same statement may read, too."""

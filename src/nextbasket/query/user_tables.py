@@ -19,8 +19,8 @@ from nextbasket.query import assignable, dialect, kinds
 from nextbasket.query.base import Inputs, Limits, QueryEngine
 from nextbasket.query.lookup import VIEW_DATABASE, VIEW_STATEMENT, Lookup
 from nextbasket.query.ownership import CREATED_BY, Ownership
-from nextbasket.query.places import Places
 from nextbasket.query.references import ViewScan
+from nextbasket.query.table_locations import Places
 
 CREATING = "nextbasket.creating"
 """The property of an Iceberg table that CREATE TABLE AS makes; without a version its statement was killed."""

@@ -13,9 +13,9 @@ import pyarrow as pa
 from nextbasket.catalog.base import Scan
 from nextbasket.errors import QueryError
 from nextbasket.grocery.tables import LayoutTable
-from nextbasket.ingest.attempt import Attempt, TableLoad
 from nextbasket.ingest.checked import CheckedRows
 from nextbasket.ingest.checks import shop_columns
+from nextbasket.ingest.load_attempt import Attempt, TableLoad
 from nextbasket.ingest.records import Signs
 from nextbasket.ingest.shop import unbound
 from nextbasket.ingest.staging import Staged

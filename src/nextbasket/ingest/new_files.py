@@ -6,10 +6,10 @@ from nextbasket.catalog.base import Catalog
 from nextbasket.definitions.store import Definitions
 from nextbasket.errors import InputError
 from nextbasket.grocery.tables import ORDER_PRODUCTS, ORDERS
-from nextbasket.ingest.attempt import Attempt, TableLoad
 from nextbasket.ingest.content import LandedContent
 from nextbasket.ingest.corrections import LandedFile, arrivals, that_count
 from nextbasket.ingest.deliveries import landed_files, landing_tables, open_delivery
+from nextbasket.ingest.load_attempt import Attempt, TableLoad
 from nextbasket.ingest.mapping import SUMMARY, SourceFile, mapping_of, mapping_texts
 from nextbasket.lake.base import FileRef
 from nextbasket.query.workgroup import Workgroup

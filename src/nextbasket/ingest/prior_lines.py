@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from nextbasket.catalog.base import CommitMode, Scan
 from nextbasket.grocery.tables import ORDER_PRODUCTS, ORDERS
-from nextbasket.ingest.attempt import Attempt
 from nextbasket.ingest.checks import shop_columns
+from nextbasket.ingest.load_attempt import Attempt
 from nextbasket.ingest.shop import PendingCommit, unbound
-from nextbasket.ingest.versions import Versions
+from nextbasket.ingest.table_versions import Versions
 
 PRIOR = "order_products_prior"
 """The table's name."""

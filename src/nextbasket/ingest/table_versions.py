@@ -12,7 +12,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from nextbasket.catalog.base import CommitMode, DataFile, Scan
-from nextbasket.ingest.attempt import Attempt
+from nextbasket.ingest.load_attempt import Attempt
 from nextbasket.ingest.shop import unbound
 
 SMALL_BYTES = 4 << 20

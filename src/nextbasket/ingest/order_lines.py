@@ -8,15 +8,15 @@ import pyarrow.parquet as pq
 
 from nextbasket.catalog.base import DataFile, Scan
 from nextbasket.grocery.tables import ORDER_PRODUCTS
-from nextbasket.ingest.attempt import Attempt, TableLoad
 from nextbasket.ingest.checked import NO_ORDER, CheckedRows, Orders
 from nextbasket.ingest.checks import FILE, checked_schema
-from nextbasket.ingest.clean import is_faultless, write_clean
-from nextbasket.ingest.counting import file_names
+from nextbasket.ingest.clean_files import is_faultless, write_clean
+from nextbasket.ingest.fate_counts import file_names
+from nextbasket.ingest.load_attempt import Attempt, TableLoad
 from nextbasket.ingest.records import REASON
 from nextbasket.ingest.shop import unbound
 from nextbasket.ingest.staging import Staged
-from nextbasket.ingest.waiting import (
+from nextbasket.ingest.waiting_lines import (
     KEY,
     SHA256,
     Texts,

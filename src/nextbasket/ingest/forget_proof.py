@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nextbasket.errors import NextbasketError
-from nextbasket.ingest.erase import find
+from nextbasket.ingest.forget_files import find
+from nextbasket.ingest.forget_person import Finder, LandingMarks, Person
 from nextbasket.ingest.forget_quarantine import QuarantinedLines
 from nextbasket.ingest.forget_tables import Tables
-from nextbasket.ingest.person import Finder, LandingMarks, Person
 from nextbasket.ingest.sources import is_data
 from nextbasket.lake.base import FileRef, Lake, Zone
 

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from nextbasket.catalog.base import Scan
 from nextbasket.grocery.tables import AISLES, DEPARTMENTS, ORDER_PRODUCTS, PRODUCTS
-from nextbasket.ingest.attempt import Attempt, TableLoad
+from nextbasket.ingest.load_attempt import Attempt, TableLoad
 from nextbasket.ingest.shop import unbound
 
 _NAMED = (

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 from nextbasket.catalog.base import Scan
 from nextbasket.errors import InputError
-from nextbasket.ingest.attempt import Attempt, TableLoad
 from nextbasket.ingest.checked import NO_ORDER, CheckedRows
 from nextbasket.ingest.checks import DROPPED, FILE
 from nextbasket.ingest.fates import FileFates
+from nextbasket.ingest.load_attempt import Attempt, TableLoad
 from nextbasket.ingest.quarantine import Quarantine
 from nextbasket.ingest.records import LINE, REASON
 from nextbasket.ingest.shop import unbound
-from nextbasket.ingest.waiting import SHOWN
+from nextbasket.ingest.waiting_lines import SHOWN
 
 
 def check_total(table: TableLoad, read: int, records: int) -> None:

@@ -7,7 +7,7 @@ from nextbasket.catalog.base import Catalog, FileForm
 from nextbasket.definitions.store import Definitions
 from nextbasket.errors import InputError, NotFoundError, QueryError
 from nextbasket.grocery.tables import ORDER_PRODUCTS, ORDERS
-from nextbasket.ingest.erase import Marks, find, matching
+from nextbasket.ingest.forget_files import Marks, find, matching
 from nextbasket.ingest.mapping import mapping_texts
 from nextbasket.ingest.naming import table_name
 from nextbasket.ingest.origins import Origin, origin_of
